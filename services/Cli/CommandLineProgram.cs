@@ -25,6 +25,11 @@ internal static class CommandLineProgram
             JobsCommand.Create(),
             WorkersCommand.Create(),
             TopCommand.Create(),
+            KeysCommand.Create(),
+            TenantsCommand.Create(),
+            UsageCommand.Create(),
+            AuditCommand.Create(),
+            AccountCommand.Create(),
             BenchCommand.Create(),
         };
         root.Directives.Clear();

@@ -1,5 +1,7 @@
+using Brownian.Hosting;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Stages;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Wire;
 using Brownian.Requests.References;
 using Brownian.V1;
@@ -13,6 +15,7 @@ namespace Brownian.Denoiser;
 /// <summary>Denoises over gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
 /// <param name="gate">Limits concurrent calls.</param>
+[Requires(Permission.Stages)]
 public sealed class DenoiserService(IEngines engines, [FromKeyedServices("denoiser")] CallGate gate) : V1.Denoiser.DenoiserBase
 {
     /// <summary>The size of the largest request in bytes.</summary>

@@ -1,3 +1,4 @@
+using Brownian.Gateway.Access;
 using Brownian.Gateway.Catalog;
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
@@ -6,6 +7,7 @@ using Brownian.Gateway.Requests;
 using Brownian.Gateway.Scaling;
 using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Stages;
@@ -22,7 +24,8 @@ public static class GatewayExtensions
         IServiceCollection services = platform.Services;
         services.AddSingleton<RequestService>();
         services.AddSingleton<UploadService>();
-        services.AddSingleton<ClientAddresses>();
+        services.AddSingleton<AuditTrail>();
+        services.AddSingleton<ArtifactSigner>();
         services.AddSingleton<IPendingWork>(provider => provider.GetRequiredService<IJobStore>());
         services.AddSingleton<PlatformLoad>();
         services.AddSingleton<JobEstimates>();
@@ -33,6 +36,7 @@ public static class GatewayExtensions
         services.AddSingleton<IDirectStages>(provider => provider.GetService<IReadOnlyList<IStageRunner>>() is { } runners
             ? new LocalStages(runners)
             : new RemoteStages(provider.GetRequiredService<WorkerPool>()));
+        services.AddHostedService<InitialKeys>();
         services.AddHostedService<Reconciler>();
         services.AddHostedService<LoadReporter>();
         if (platform.Options.IsCluster)
@@ -45,10 +49,15 @@ public static class GatewayExtensions
             app.Use(next => context => JsonBodies.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
             // For JSON clients: the file itself.
-            app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync);
+            app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync).Requires(Permission.Read);
+            // For browsers and others without credentials: the file of a signed link.
+            app.MapGet("/v1/signed/{id}", ArtifactDownload.GetSignedAsync).Requires(Permission.None);
             // For editors and forms: the JSON schema of a request.
-            app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"));
+            app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"))
+                .Requires(Permission.Read);
             app.MapGrpcService<ModelsService>();
+            app.MapGrpcService<AccountService>();
+            app.MapGrpcService<AccessService>().OnPort(ListeningPort.Operators);
             app.MapGrpcService<WorkersService>().OnPort(ListeningPort.Operators);
             app.MapGrpcService<ExternalScalerService>().OnPort(ListeningPort.Operators);
         });

@@ -1,5 +1,7 @@
 using Brownian.Formats.Images;
+using Brownian.Hosting;
 using Brownian.Inference.Engines;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Wire;
 using Brownian.Models.Plans;
 using Brownian.Requests.References;
@@ -13,6 +15,7 @@ namespace Brownian.TextEncoder;
 /// <summary>Encodes prompts over gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
 /// <param name="gate">Limits concurrent calls.</param>
+[Requires(Permission.Stages)]
 public sealed class TextEncoderService(IEngines engines, [FromKeyedServices("text-encoder")] CallGate gate) : V1.TextEncoder.TextEncoderBase
 {
     /// <inheritdoc/>

@@ -1,6 +1,8 @@
 using Brownian.Formats.Images;
+using Brownian.Hosting;
 using Brownian.Imaging.Preparation;
 using Brownian.Inference.Engines;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Wire;
 using Brownian.Requests;
 using Brownian.V1;
@@ -12,6 +14,7 @@ namespace Brownian.VaeDecoder;
 /// <summary>Decodes latents and encodes images over gRPC.</summary>
 /// <param name="engines">The models of this process.</param>
 /// <param name="gate">Limits concurrent calls.</param>
+[Requires(Permission.Stages)]
 public sealed class VaeService(IEngines engines, [FromKeyedServices("vae-decoder")] CallGate gate) : Vae.VaeBase
 {
     /// <summary>The size of the largest request or response in bytes.</summary>

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Tests.Programs;
 using YamlDotNet.RepresentationModel;
 
@@ -77,7 +79,10 @@ public sealed partial class DeployTests
             lines, line =>
                 line.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && line.EndsWith("""CMD ["health"]""", StringComparison.Ordinal));
         Assert.All(
-            (string[])["DOTNET_EnableDiagnostics=0", "HOME=/tmp", "BROWNIAN_MODELS=/models", "Platform__Listen=0.0.0.0"],
+            (string[])
+            [
+                "DOTNET_EnableDiagnostics=0", "HOME=/tmp", "BROWNIAN_MODELS=/models", "Platform__Listen=0.0.0.0", "Platform__Authentication=required",
+            ],
             variable => Assert.Contains(variable, string.Join('\n', lines), StringComparison.Ordinal));
     }
 
@@ -111,10 +116,10 @@ public sealed partial class DeployTests
         [
             .. Stages().Values.SelectMany(lines => lines)
                 .Where(line => line.StartsWith("COPY ", StringComparison.Ordinal) && !line.Contains("--from", StringComparison.Ordinal))
-                .Select(line => line.Split(' ')[1])
+                .SelectMany(line => line.Split(' ')[1..^1])
         ];
-        Assert.Equal([".", "deploy/docker/health"], copied);
-        Assert.Contains("deploy/docker/health", admitted);
+        Assert.Equal([".", "deploy/docker/health", "deploy/docker/create-keys"], copied);
+        Assert.Empty(copied[1..].Except(admitted));
         // What the published projects are made of.
         Assert.Empty(
             ((string[])
@@ -147,9 +152,10 @@ public sealed partial class DeployTests
     {
         YamlMappingNode services = Map(Compose(), "services");
         Assert.Equal(
-            Services.Select(service => service.Image).Concat(["rabbitmq", "redis"]).Order(StringComparer.Ordinal),
+            Services.Select(service => service.Image).Concat(["rabbitmq", "redis", "keys"]).Order(StringComparer.Ordinal),
             services.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
-        Assert.All(services.Children.Keys.Select(Text), name =>
+        Assert.Equal("true", Find(services, "keys", "read_only")?.ToString());
+        Assert.All(services.Children.Keys.Select(Text).Except(["keys"]), name =>
         {
             Assert.Equal("true", Find(services, name, "read_only")?.ToString());
             Assert.NotNull(Find(services, name, "tmpfs"));
@@ -163,9 +169,15 @@ public sealed partial class DeployTests
             YamlMappingNode build = Map(Map(services, image), "build");
             Assert.Equal(("deploy/docker/Dockerfile", image), (Text(build["dockerfile"]), Text(build["target"])));
             var needs = (YamlMappingNode)Find(services, image, "depends_on")!;
-            Assert.Equal(["rabbitmq", "redis"], needs.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
-            Assert.All(needs.Children.Values, need => Assert.Equal("service_healthy", Text(((YamlMappingNode)need)["condition"])));
+            Assert.Equal(
+                image == "gateway" ? ["keys", "rabbitmq", "redis"] : ["rabbitmq", "redis"],
+                needs.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
+            Assert.All(needs.Children, need => Assert.Equal(
+                Text(need.Key) == "keys" ? "service_completed_successfully" : "service_healthy", Text(((YamlMappingNode)need.Value)["condition"])));
             var environment = (YamlMappingNode)Find(services, image, "environment")!;
+            // Only gateways reach the workers.
+            Assert.Equal(image == "gateway" ? null : "none", Find(environment, "Platform__Authentication")?.ToString());
+            Assert.Equal(image == "gateway" ? "/keys" : null, Find(environment, "BROWNIAN_SECRETS")?.ToString());
             double drain = double.Parse(Find(environment, "Platform__DrainSeconds")!.ToString()!, System.Globalization.CultureInfo.InvariantCulture);
             double grace =
                 double.Parse(Text(Find(services, image, "stop_grace_period")!).TrimEnd('s'), System.Globalization.CultureInfo.InvariantCulture);
@@ -181,6 +193,46 @@ public sealed partial class DeployTests
         string name = Text(Assert.Single(services.Children, service => ((YamlMappingNode)service.Value).Children.ContainsKey("ports")).Key);
         Assert.Equal("gateway", name);
         Assert.All((YamlSequenceNode)Map(services, name)["ports"], port => Assert.StartsWith("127.0.0.1:", Text(port), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_keys_of_the_composition_are_created_once_and_are_settings_of_a_gateway()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            string[] first = await CreateAsync();
+            Assert.Equal(["Platform__InitialKey", "Platform__MetricsToken", "Platform__OperatorToken"], first.Select(file => file.Split('=')[0]));
+            Assert.Equal(first, await CreateAsync());
+            var options = new PlatformOptions
+            {
+                Authentication = PlatformOptions.AuthenticationRequired,
+                InitialKey = first[0].Split('=')[1],
+                MetricsToken = first[1].Split('=')[1],
+                OperatorToken = first[2].Split('=')[1],
+            };
+            Assert.True(KeyText.TryParse(options.InitialKey, out _));
+            Assert.True(options.MetricsToken.Length == 43 && options.OperatorToken.Length == 43);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        async Task<string[]> CreateAsync()
+        {
+            using Process script = Process.Start(Repository.Combine("deploy", "docker", "create-keys"), folder);
+            await script.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(0, script.ExitCode);
+            return
+            [
+                .. Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(file =>
+                {
+                    Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(file) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
+                    return $"{Path.GetFileName(file)}={File.ReadAllText(file).TrimEnd('\n')}";
+                }),
+            ];
+        }
     }
 
     [Fact]

@@ -31,7 +31,12 @@ internal static partial class ServerBenchmark
     public static async Task RunAsync(string grpc, string operatorGrpc, string operatorHttp)
     {
         using var client = new BrownianClient(
-            [grpc], operatorAddress: operatorGrpc, operatorToken: Environment.GetEnvironmentVariable("BROWNIAN_OPERATOR_TOKEN"));
+            [grpc],
+            new BrownianClientOptions
+            {
+                OperatorAddress = operatorGrpc,
+                OperatorToken = Environment.GetEnvironmentVariable("BROWNIAN_OPERATOR_TOKEN"),
+            });
         await OverheadAsync(client);
         await SubmissionsAsync(client, operatorHttp);
         await WatchAsync(client, grpc);

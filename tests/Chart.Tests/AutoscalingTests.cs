@@ -44,7 +44,9 @@ public sealed class AutoscalingTests(Helm helm) : IClassFixture<Helm>
             .Where(document => (string)document["kind"]! is "ScaledObject" or "ScaledJob")
             .SelectMany(document => document["spec"]!["triggers"]![0]!["metadata"]!.AsObject().Select(setting => setting.Key));
 
-        Assert.Equal(ScaledPool.Settings.Append("scalerAddress").Order(StringComparer.Ordinal), given.Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ScaledPool.Settings.Concat(["scalerAddress", ExternalScalerService.TokenKey]).Order(StringComparer.Ordinal),
+            given.Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Brownian.Hosting;
+using Brownian.Jobs.Access;
 
 namespace Brownian.Chart.Tests;
 
@@ -17,7 +18,6 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         ["Device"] = "the chart sets Devices",
         ["HttpPort"] = "the images set the ports",
         ["GrpcPort"] = "as HttpPort",
-        ["OperatorListen"] = "the images listen on every address",
         ["OperatorHttpPort"] = "as HttpPort",
         ["OperatorGrpcPort"] = "as HttpPort",
         ["ModelFolders"] = "the chart sets BROWNIAN_MODELS",
@@ -273,15 +273,43 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
 
         Assert.All(documents.SelectMany(ContainersOf).SelectMany(VariablesOf), variable =>
         {
-            if ((string)variable["name"]! is "Platform__RabbitMq" or "Platform__Redis" or "Platform__CacheRedis" or "Platform__OperatorToken")
+            if ((string)variable["name"]! is "Platform__RabbitMq" or "Platform__Redis" or "Platform__CacheRedis" or "Platform__OperatorToken"
+                or "Platform__MetricsToken" or "Platform__InitialKey")
             {
                 Assert.Null(variable["value"]);
                 Assert.NotEqual("", (string)variable["valueFrom"]!["secretKeyRef"]!["name"]!);
             }
         });
-        Assert.Equal(
-            values == "trial.yaml" ? ["release-rabbitmq", "release-redis"] : values == "ingress.yaml" ? ["release-redis"] : (string[])[],
-            own.Order(StringComparer.Ordinal));
+        string[] servers = values == "trial.yaml" ? ["release-rabbitmq", "release-redis"] : values == "ingress.yaml" ? ["release-redis"] : [];
+        Assert.Equal([.. values == "external.yaml" ? (string[])[] : ["release-keys"], .. servers], own.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Gateways_require_credentials_and_the_chart_creates_the_first_key_and_the_tokens()
+    {
+        JsonNode[] documents = [.. (await helm.RenderAsync("trial.yaml")).Documents.OfType<JsonNode>()];
+        JsonNode secret = documents.Single(document => (string?)document["metadata"]!["name"] == "release-keys");
+        Assert.True(KeyText.TryParse((string)secret["stringData"]!["api-key"]!, out _));
+        Assert.All((string[])["operator-token", "metrics-token"], name => Assert.Equal(43, ((string)secret["stringData"]![name]!).Length));
+        foreach (JsonNode document in documents.Where(document => ContainersOf(document).Any()))
+        {
+            string name = (string)document["metadata"]!["name"]!;
+            var variables = ContainersOf(document).SelectMany(VariablesOf).Where(variable => ((string)variable["name"]!).StartsWith(
+                "Platform__", StringComparison.Ordinal)).DistinctBy(variable => (string)variable["name"]!)
+                .ToDictionary(variable => (string)variable["name"]!, StringComparer.Ordinal);
+            if (variables.Count == 0)
+            {
+                continue;
+            }
+            bool isGateway = name == "release-gateway";
+            Assert.Equal(isGateway ? "required" : "none", (string)variables["Platform__Authentication"]["value"]!);
+            Assert.Equal(isGateway, variables.ContainsKey("Platform__InitialKey"));
+            Assert.Equal(isGateway, variables.ContainsKey("Platform__OperatorToken"));
+            Assert.Equal(
+                "release-keys metrics-token",
+                $"{variables["Platform__MetricsToken"]["valueFrom"]!["secretKeyRef"]!["name"]} "
+                    + $"{variables["Platform__MetricsToken"]["valueFrom"]!["secretKeyRef"]!["key"]}");
+        }
     }
 
     [Fact]

@@ -224,11 +224,15 @@ public sealed partial class UnavailableTests : IAsyncDisposable
 
     private static void Damage(object store, string table)
     {
-        var connection = (SqliteConnection)store.GetType().GetField("_connection", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(store)!;
+        object file = FieldOf(store, "_database") ?? store;
+        var connection = (SqliteConnection)FieldOf(file, "_connection")!;
         using SqliteCommand drop = connection.CreateCommand();
         drop.CommandText = "DROP TABLE " + table;
         drop.ExecuteNonQuery();
     }
+
+    private static object? FieldOf(object owner, string name) =>
+        owner.GetType().GetField(name, BindingFlags.Instance | BindingFlags.NonPublic)?.GetValue(owner);
 
     private async Task<(Node Node, Target Target)> ProvokeAsync(string what, string model)
     {

@@ -23,6 +23,8 @@ public sealed class GoldenCluster : IAsyncLifetime
             .. ((string[])[.. GoldenCase.AdapterFolders, models]).Select((folder, i) => $"AdapterFolders:{i}={folder}"),
             .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
             .. await _servers.SettingsAsync(),
+            // Each door gives the same images to callers with credentials; other tests call without.
+            .. Node.Secured,
         ];
         Node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, settings);
         Gateway = await Node.StartAsync(static platform => platform.AddGateway(), ServiceRole.Gateway, settings);

@@ -10,16 +10,18 @@ public sealed class SqliteFileUploadLedgerTests : UploadLedgerContract
     public async Task Reservations_survive_a_restart()
     {
         var limits = new UploadLimits { MaxBytes = 100 };
-        using (SqliteUploadLedger first = SqliteUploadLedger.Open(_folder.Combine("restarted.sqlite"), limits, TimeProvider.System))
+        using (SqliteUploadLedger first = SqliteUploadLedger.Open(_folder.Combine("restarted.sqlite"), TimeProvider.System))
         {
-            Assert.Null(await first.ReserveAsync(new UploadReservation("a", "a", 100, TimeSpan.FromDays(1)), Cancelled));
+            Assert.Null(await first.ReserveAsync(new UploadReservation("a", "a", 100, TimeSpan.FromDays(1)), limits, Cancelled));
         }
-        using SqliteUploadLedger second = SqliteUploadLedger.Open(_folder.Combine("restarted.sqlite"), limits, TimeProvider.System);
-        Assert.Equal(UploadBound.Bytes, (await second.ReserveAsync(new UploadReservation("b", "b", 1, TimeSpan.FromDays(1)), Cancelled))!.Bound);
+        using SqliteUploadLedger second = SqliteUploadLedger.Open(_folder.Combine("restarted.sqlite"), TimeProvider.System);
+        Assert.Equal(
+            UploadBound.Bytes,
+            (await second.ReserveAsync(new UploadReservation("b", "b", 1, TimeSpan.FromDays(1)), limits, Cancelled))!.Bound);
     }
 
-    private protected override Task<IUploadLedger> OpenAsync(UploadLimits limits) =>
-        Task.FromResult<IUploadLedger>(SqliteUploadLedger.Open(_folder.Combine("uploads.sqlite"), limits, TimeProvider.System));
+    private protected override Task<IUploadLedger> OpenAsync() =>
+        Task.FromResult<IUploadLedger>(SqliteUploadLedger.Open(_folder.Combine("uploads.sqlite"), TimeProvider.System));
 
     private protected override ValueTask CloseAsync()
     {

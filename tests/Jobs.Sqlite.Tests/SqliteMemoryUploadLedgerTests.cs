@@ -4,8 +4,8 @@ namespace Brownian.Jobs.Sqlite.Tests;
 
 public sealed class SqliteMemoryUploadLedgerTests : UploadLedgerContract
 {
-    private protected override Task<IUploadLedger> OpenAsync(UploadLimits limits) =>
-        Task.FromResult<IUploadLedger>(SqliteUploadLedger.Open(null, limits, TimeProvider.System));
+    private protected override Task<IUploadLedger> OpenAsync() =>
+        Task.FromResult<IUploadLedger>(SqliteUploadLedger.Open(null, TimeProvider.System));
 
     private protected override ValueTask CloseAsync()
     {

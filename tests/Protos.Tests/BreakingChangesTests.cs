@@ -17,7 +17,8 @@ public sealed class BreakingChangesTests
 
     private static readonly FileDescriptor[] Files =
     [
-        DenoiserReflection.Descriptor, ExternalscalerReflection.Descriptor, GenerationReflection.Descriptor, ModelsReflection.Descriptor,
+        AccessReflection.Descriptor, DenoiserReflection.Descriptor, ExternalscalerReflection.Descriptor, GenerationReflection.Descriptor,
+        ModelsReflection.Descriptor,
         TensorReflection.Descriptor, StagesReflection.Descriptor, TextEncoderReflection.Descriptor, VaeReflection.Descriptor,
         WorkersReflection.Descriptor,
     ];

@@ -39,6 +39,31 @@ public sealed class ExternalScalerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_in_the_metadata_of_the_trigger_admits_KEDA_where_credentials_are_required()
+    {
+        const string Token = "the-readers-of-metrics";
+        string model = _stubs.Add();
+        await using Node node = await Node.StartAsync(
+            Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "Ephemeral=true", "MetricsToken=" + Token]);
+        ExternalScaler.ExternalScalerClient scaler = ClientOf(node);
+        foreach (ScaledObjectRef wrong in (ScaledObjectRef[])[Pool(), Pool(("tokenFromEnv", "another")), Pool(("token", Token))])
+        {
+            foreach (Func<Task> call in (Func<Task>[])
+            [
+                async () => await scaler.IsActiveAsync(wrong, cancellationToken: Stop),
+                async () => await scaler.GetMetricSpecAsync(wrong, cancellationToken: Stop),
+                async () => await MetricAsync(scaler, wrong),
+                async () => await scaler.StreamIsActive(wrong, cancellationToken: Stop).ResponseStream.MoveNext(Stop),
+            ])
+            {
+                Assert.Equal(StatusCode.Unauthenticated, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
+            }
+        }
+        Assert.Equal(0, await MetricAsync(scaler, Pool(("tokenFromEnv", Token))));
+        Assert.False((await scaler.IsActiveAsync(Pool(("tokenFromEnv", Token)), cancellationToken: Stop)).Result);
+    }
+
+    [Fact]
     public async Task Activity_is_pushed_at_once_and_at_every_change_until_the_gateway_stops()
     {
         string model = _stubs.Add();

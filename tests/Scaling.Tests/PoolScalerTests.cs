@@ -124,10 +124,12 @@ public sealed class PoolScalerTests : IPendingWork
     [Fact]
     public async Task Activity_is_pushed_when_it_changes_and_an_outage_ends_no_stream()
     {
-        await using GrpcServer server = await GrpcServer.StartAsync(new ExternalScalerService(_scaler, _time, new NeverStops()));
+        const string Token = "the-readers-of-metrics";
+        await using GrpcServer server = await GrpcServer.StartAsync(new ExternalScalerService(
+            _scaler, _time, new NeverStops(), new Hosting.OperatorAccess(new Hosting.PlatformOptions { MetricsToken = Token }, null)));
         using GrpcChannel channel = GrpcChannel.ForAddress(server.Address);
         var pool = new ScaledObjectRef { Name = "denoiser" };
-        pool.ScalerMetadata.Add(new Dictionary<string, string> { ["role"] = "denoiser", ["loadSeconds"] = "0" });
+        pool.ScalerMetadata.Add(new Dictionary<string, string> { ["role"] = "denoiser", ["loadSeconds"] = "0", ["tokenFromEnv"] = Token });
         using AsyncServerStreamingCall<IsActiveResponse> call =
             new ExternalScaler.ExternalScalerClient(channel).StreamIsActive(pool, cancellationToken: Stop);
         Assert.False(await NextAsync());

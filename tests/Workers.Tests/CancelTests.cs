@@ -1,5 +1,6 @@
 using Brownian.Hosting;
 using Brownian.Inference.Stages;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
@@ -44,7 +45,7 @@ public sealed class CancelTests(RealServers servers) : IDisposable
             await runner.StartsAsync();
             Assert.Equal(1, WorkerExtensions.Running(node.Services));
 
-            (StoredJob cancelled, bool ended) = (await jobs.CancelAsync(job.Id, Stop))!.Value;
+            (StoredJob cancelled, bool ended) = (await jobs.CancelAsync(Tenant.Default, job.Id, Stop))!.Value;
             int started = runner.Started;
             runner.Let(50);
 
@@ -65,14 +66,14 @@ public sealed class CancelTests(RealServers servers) : IDisposable
         await using (node)
         {
             _encode.Let(50);
-            await foreach (V1.JobEvent item in jobs.WatchAsync(job.Id, 0, Stop))
+            await foreach (V1.JobEvent item in jobs.WatchAsync(Tenant.Default, job.Id, 0, Stop))
             {
                 if (item.StageCompleted is not null)
                 {
                     break;
                 }
             }
-            Assert.True((await jobs.CancelAsync(job.Id, Stop))!.Value.Cancelled);
+            Assert.True((await jobs.CancelAsync(Tenant.Default, job.Id, Stop))!.Value.Cancelled);
             await ResumeAsync(node, "denoiser");
             await IdleAsync(node);
             Assert.Equal(0, _denoise.Started);
@@ -96,14 +97,14 @@ public sealed class CancelTests(RealServers servers) : IDisposable
                 {
                     await _decode.StartsAsync();
                 }
-                Task<(StoredJob Job, bool Cancelled)?> cancelling = Task.Run(() => jobs.CancelAsync(job.Id, Stop));
+                Task<(StoredJob Job, bool Cancelled)?> cancelling = Task.Run(() => jobs.CancelAsync(Tenant.Default, job.Id, Stop));
                 _decode.Let(1);
                 (StoredJob ended, bool cancelled) = (await cancelling)!.Value;
 
                 Assert.True(ended.Record.HasEnded);
                 Assert.Equal(cancelled ? JobPhase.Cancelled : JobPhase.Done, ended.Record.Phase);
                 await IdleAsync(node);
-                Assert.Equal(ended.Record.Phase, (await jobs.FindAsync(job.Id, Stop))!.Record.Phase);
+                Assert.Equal(ended.Record.Phase, (await jobs.FindAsync(Tenant.Default, job.Id, Stop))!.Record.Phase);
             }
         }
     }

@@ -8,6 +8,7 @@ using Brownian.Imaging;
 using Brownian.Inference.Engines;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Stages;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Folders;
@@ -61,12 +62,12 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         var definition = new JobDefinition { Id = jobs.NewId(), Created = jobs.Now, Plan = new Plan { Stages = all[..stages] } };
 
         await jobs.SubmitAsync(definition, Stop);
-        await foreach (V1.JobEvent item in jobs.WatchAsync(definition.Id, 0, Stop))
+        await foreach (V1.JobEvent item in jobs.WatchAsync(Tenant.Default, definition.Id, 0, Stop))
         {
             Assert.Null(item.Failed);
         }
 
-        StoredJob done = (await jobs.FindAsync(definition.Id, Stop))!;
+        StoredJob done = (await jobs.FindAsync(Tenant.Default, definition.Id, Stop))!;
         Assert.Equal(JobPhase.Done, done.Record.Phase);
         V1.Job message = JobMessages.ToMessage(done);
         Assert.All(message.Stages, stage => Assert.Equal(V1.StageState.Done, stage.State));
@@ -74,7 +75,8 @@ public sealed class MadeUpPlanTests(RealServers servers) : IDisposable
         {
             byte[][] expected = await ExpectedAsync(models);
             byte[][] actual =
-                await Task.WhenAll(done.Record.Artifacts.Select(async artifact => (await jobs.FindArtifactAsync(artifact.Id, Stop))!.Value.Bytes));
+                await Task.WhenAll(
+                    done.Record.Artifacts.Select(async artifact => (await jobs.FindArtifactAsync(null, artifact.Id, Stop))!.Value.Bytes));
             Assert.Equal(expected, actual);
         }
     }

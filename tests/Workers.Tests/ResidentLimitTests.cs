@@ -2,6 +2,7 @@ using Brownian.Diffusion.Faults;
 using Brownian.Gateway;
 using Brownian.Hosting;
 using Brownian.Inference.Stages;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
@@ -55,7 +56,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
             _runners[0].Let(1);
             await ending.WaitAsync(Eventually.Deadline, Stop);
 
-            StoredJob waiting = (await first.Services.GetRequiredService<JobService>().FindAsync(id, Stop))!;
+            StoredJob waiting = (await first.Services.GetRequiredService<JobService>().FindAsync(Tenant.Default, id, Stop))!;
             Assert.Equal((JobPhase.Queued, StageKind.Denoise), (waiting.Record.Phase, waiting.CurrentStage!.Kind));
             Assert.Equal(WorkerState.Draining, WorkerOf(first).State);
         }
@@ -184,7 +185,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         deadline.CancelAfter(Eventually.Deadline);
         var events = new List<V1.JobEvent>();
-        await foreach (V1.JobEvent item in node.Services.GetRequiredService<JobService>().WatchAsync(id, 0, deadline.Token))
+        await foreach (V1.JobEvent item in node.Services.GetRequiredService<JobService>().WatchAsync(Tenant.Default, id, 0, deadline.Token))
         {
             events.Add(item);
         }
@@ -194,7 +195,7 @@ public sealed class ResidentLimitTests(RealServers servers) : IDisposable
     private static async Task<StoredJob> EndAsync(Node node, string id)
     {
         await EventsAsync(node, id);
-        return (await node.Services.GetRequiredService<JobService>().FindAsync(id, Stop))!;
+        return (await node.Services.GetRequiredService<JobService>().FindAsync(Tenant.Default, id, Stop))!;
     }
 
     private void LetAll()

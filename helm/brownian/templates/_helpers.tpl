@@ -42,6 +42,11 @@ app.kubernetes.io/component: {{ .name | quote }}
 {{- end }}
 {{- end -}}
 
+{{- /* The secret with the first API key and the operators' tokens. */ -}}
+{{- define "brownian.keysSecret" -}}
+{{- .Values.authentication.existingSecret | default (include "brownian.name" (dict "root" . "name" "keys")) -}}
+{{- end -}}
+
 {{- define "brownian.environment" -}}
 - name: Platform__RabbitMq
   valueFrom:
@@ -64,6 +69,14 @@ app.kubernetes.io/component: {{ .name | quote }}
   value: {{ .root.Values.models.mountPath | quote }}
 - name: Platform__Listen
   value: 0.0.0.0
+- name: Platform__OperatorListen
+  value: 0.0.0.0
+{{- /* Only gateways reach the workers' ports, by the network policies. */}}
+- name: Platform__Authentication
+  value: {{ eq .role "gateway" | ternary .root.Values.authentication.mode "none" }}
+- name: Platform__MetricsToken
+  valueFrom:
+    secretKeyRef: {name: {{ include "brownian.keysSecret" .root | quote }}, key: metrics-token}
 {{- range $name, $value := .root.Values.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}

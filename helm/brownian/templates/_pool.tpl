@@ -207,6 +207,8 @@ spec:
 - type: {{ .pool.drain | ternary "external" "external-push" }}
   metadata:
     scalerAddress: {{ printf "%s.%s.svc:5083" (include "brownian.name" (dict "root" .root "name" "gateway-operators")) .root.Release.Namespace }}
+    # KEDA replaces the name of the variable by its value, which it reads from the workers' containers.
+    tokenFromEnv: Platform__MetricsToken
     role: {{ .pool.role }}
     models: {{ include "brownian.poolModels" . | fromJsonArray | join "," | quote }}
     {{- with .pool.priorities }}

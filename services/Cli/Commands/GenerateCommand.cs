@@ -67,7 +67,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         command.Options.Add(generate._quiet);
         command.Options.Add(generate._dump);
         command.Options.Add(generate._unload);
-        command.Options.Add(generate._server.Option);
+        generate._server.AddTo(command);
         command.Options.Add(generate._detach);
         command.Options.Add(generate._direct);
         command.SetAction(generate.RunAsync);

@@ -45,7 +45,8 @@ internal static class JobsCommand
         };
         var limit = new Option<string?>("--limit") { Description = "The maximum number of jobs, 1..1000000; 100 when not given", HelpName = "N" };
         Option<bool> json = JsonOption();
-        var command = new Command("list", "Lists jobs, the newest first") { server.Option, states, model, labels, limit, json };
+        var command = new Command("list", "Lists jobs, the newest first") { states, model, labels, limit, json };
+        server.AddTo(command);
         command.SetAction((parsed, cancellationToken) =>
         {
             var faults = new List<FieldFault>();
@@ -106,7 +107,8 @@ internal static class JobsCommand
             HelpName = "FILE|FOLDER|-"
         };
         Option<bool> json = JsonOption();
-        var command = new Command("get", "Shows a job; with -o fetches its images") { id, server.Option, output, json };
+        var command = new Command("get", "Shows a job; with -o fetches its images") { id, output, json };
+        server.AddTo(command);
         command.SetAction((parsed, cancellationToken) =>
         {
             var files = new ImageFiles(parsed.GetValue(output));
@@ -193,8 +195,8 @@ internal static class JobsCommand
         Argument<string> id = Id();
         Option<bool> json = JsonOption();
         var command = new Command(
-            "watch", "Shows the past and new events of a job until it ends; stopping this command does not stop the job") { id, server.Option,
-            json };
+            "watch", "Shows the past and new events of a job until it ends; stopping this command does not stop the job") { id, json };
+        server.AddTo(command);
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed, client => WatchAsync(client, parsed.GetValue(id)!, parsed.GetValue(json), cancellationToken), cancellationToken));
         return command;
@@ -224,7 +226,8 @@ internal static class JobsCommand
         var server = new ServerOption(required: true);
         Argument<string> id = Id();
         Option<bool> json = JsonOption();
-        var command = new Command(name, description) { id, server.Option, json };
+        var command = new Command(name, description) { id, json };
+        server.AddTo(command);
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed,
             async client =>

@@ -45,6 +45,7 @@ internal sealed class ServeCommand
 
     private readonly Option<string?> _listen =
         new("--listen") { Description = "The address to listen on; 127.0.0.1 when not given", HelpName = "ADDRESS" };
+    private readonly Option<bool> _requireKeys = new("--require-keys") { Description = "Callers need API keys; the first one is in the data folder" };
     private readonly Option<string?> _http =
         new("--http-port") { Description = "The port for JSON, gRPC-Web and health; 5080 for the gateway", HelpName = "N" };
     private readonly Option<string?> _grpc = new("--grpc-port") { Description = "The port for gRPC; 5081 for the gateway", HelpName = "N" };
@@ -66,7 +67,7 @@ internal sealed class ServeCommand
         var command = new Command(Name, "Serves image generation by gRPC and JSON: all roles in one process, or one role of a cluster")
         {
             serve._role, serve._models, serve._folders, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data,
-            serve._ephemeral, serve._drain, serve._listen, serve._http, serve._grpc, serve._operatorHttp, serve._operatorGrpc,
+            serve._ephemeral, serve._drain, serve._listen, serve._requireKeys, serve._http, serve._grpc, serve._operatorHttp, serve._operatorGrpc,
             serve._origins,
         };
         command.SetAction(parsed => serve.RunAsync(parsed));
@@ -99,6 +100,7 @@ internal sealed class ServeCommand
             (nameof(PlatformOptions.Ephemeral), parsed.GetValue(_ephemeral) ? "true" : null),
             (nameof(PlatformOptions.Drain), parsed.GetValue(_drain) ? "true" : null),
             (nameof(PlatformOptions.Listen), parsed.GetValue(_listen)),
+            (nameof(PlatformOptions.Authentication), parsed.GetValue(_requireKeys) ? PlatformOptions.AuthenticationRequired : null),
             (nameof(PlatformOptions.HttpPort), parsed.GetValue(_http)),
             (nameof(PlatformOptions.GrpcPort), parsed.GetValue(_grpc)),
             (nameof(PlatformOptions.OperatorHttpPort), parsed.GetValue(_operatorHttp)),

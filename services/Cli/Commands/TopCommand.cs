@@ -23,7 +23,8 @@ internal static class TopCommand
             DefaultValueFactory = _ => 2,
         };
         var once = new Option<bool>("--once") { Description = "Show one reading and end, as without a terminal" };
-        var command = new Command("top", "Shows queues, workers and jobs of a server, until Ctrl+C") { server.Option, every, once };
+        var command = new Command("top", "Shows queues, workers and jobs of a server, until Ctrl+C") { every, once };
+        server.AddTo(command);
         operators.AddTo(command);
         command.SetAction((parsed, cancellationToken) =>
         {

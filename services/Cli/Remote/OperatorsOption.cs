@@ -23,7 +23,8 @@ internal sealed class OperatorsOption
     private readonly Option<string?> _token = new("--token")
     {
         Description =
-            $"The operators' token; when not given, the value of {TokenVariable} or the token in the data folder of a server on this machine",
+            $"The operators' token, or a key of the role operator or admin; when not given, the value of {TokenVariable} or the "
+                + "token in the data folder of a server on this machine",
         HelpName = "TOKEN",
     };
 
@@ -46,7 +47,8 @@ internal sealed class OperatorsOption
     }
 
     /// <summary>Returns the token, or null when there is none.</summary>
-    public string? TokenOf(ParseResult parsed) => parsed.GetValue(_token) ?? FindToken();
+    public string? TokenOf(ParseResult parsed) => parsed.GetValue(_token)
+        ?? (Environment.GetEnvironmentVariable(TokenVariable) is { Length: > 0 } token ? token : LocalSecret.Read(OperatorAccess.FileName));
 
     /// <summary>Calls the operators' interface.</summary>
     /// <exception cref="FieldFaultException">The address is invalid, or the gateway refused the call's fields.</exception>
@@ -57,30 +59,13 @@ internal sealed class OperatorsOption
         string address = AddressOf(parsed);
         try
         {
-            using var client = new BrownianClient([address], operatorAddress: address, operatorToken: TokenOf(parsed));
+            using var client = new BrownianClient(
+                [address], new BrownianClientOptions { OperatorAddress = address, OperatorToken = TokenOf(parsed) });
             return await call(client);
         }
         catch (RpcException exception)
         {
             throw ServerOption.Translate(exception, address, cancellationToken);
-        }
-    }
-
-    private static string? FindToken()
-    {
-        if (Environment.GetEnvironmentVariable(TokenVariable) is { Length: > 0 } token)
-        {
-            return token;
-        }
-        string file = Path.Combine(PlatformOptions.DefaultDataFolder, OperatorAccess.FileName);
-        try
-        {
-            return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The file belongs to another user's server; the call reports that the token is missing.
-            return null;
         }
     }
 }

@@ -14,6 +14,7 @@ internal sealed class ServerOption
     private const string Default = "http://127.0.0.1:5081";
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
+    private readonly CredentialsOption _credentials = new();
     private readonly Option<string[]> _server = new("--server") { HelpName = "URL", DefaultValueFactory = _ => [] };
 
     /// <param name="required">Whether the command always calls a gateway.</param>
@@ -24,8 +25,12 @@ internal sealed class ServerOption
             : "Generate the images at a gateway: its gRPC address, such as http://host:5081; can be repeated";
     }
 
-    /// <summary>The option itself.</summary>
-    public Option Option => _server;
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(_server);
+        command.Add(_credentials.Option);
+    }
 
     /// <summary>Whether gateways were given on the command line.</summary>
     public bool IsSet(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
@@ -45,7 +50,13 @@ internal sealed class ServerOption
         string? operatorAddress = operators?.AddressOf(parsed);
         try
         {
-            using BrownianClient client = await FindAsync(addresses, operatorAddress, operators?.TokenOf(parsed), cancellationToken);
+            var options = new BrownianClientOptions
+            {
+                Credentials = BrownianClientOptions.Fixed(_credentials.KeyFor(parsed, addresses[0])),
+                OperatorAddress = operatorAddress,
+                OperatorToken = operators?.TokenOf(parsed),
+            };
+            using BrownianClient client = await FindAsync(addresses, options, cancellationToken);
             return await call(client);
         }
         catch (RpcException exception)
@@ -101,12 +112,12 @@ internal sealed class ServerOption
     /// never respond are reported at once.
     /// </summary>
     private static async Task<BrownianClient> FindAsync(
-        string[] addresses, string? operatorAddress, string? operatorToken, CancellationToken cancellationToken)
+        string[] addresses, BrownianClientOptions options, CancellationToken cancellationToken)
     {
         var away = new List<string>();
         for (int i = 0; i < addresses.Length; i++)
         {
-            using (var probe = new BrownianClient(addresses[i]))
+            using (var probe = new BrownianClient([addresses[i]], options with { OperatorAddress = null }))
             {
                 try
                 {
@@ -116,13 +127,21 @@ internal sealed class ServerOption
                 catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
                 {
                 }
+                catch (RpcException exception) when (exception.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied)
+                {
+                    // It responds; the command reports what is missing.
+                    throw new ServerException(
+                        $"{addresses[i]}: {exception.Status.Detail}; the command line sends --api-key, {CredentialsOption.Variable} or the "
+                            + $"gateway's line in {CredentialsOption.DefaultFile}",
+                        exception);
+                }
                 catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
                 {
                     away.Add($"{addresses[i]}: {Reason(exception)}");
                     continue;
                 }
             }
-            return new BrownianClient([.. addresses[i..], .. addresses[..i]], operatorAddress: operatorAddress, operatorToken: operatorToken);
+            return new BrownianClient([.. addresses[i..], .. addresses[..i]], options);
         }
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }

@@ -1,3 +1,5 @@
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Catalog;
 using Brownian.Models.Facts;
 using Brownian.V1;
@@ -7,6 +9,7 @@ namespace Brownian.Gateway.Catalog;
 
 /// <summary>Lists the models.</summary>
 /// <param name="catalog">The catalogue.</param>
+[Requires(Permission.Read)]
 public sealed class ModelsService(ICatalog catalog) : V1.Models.ModelsBase
 {
     /// <inheritdoc/>

@@ -1,5 +1,7 @@
+using Brownian.Gateway.Access;
 using Brownian.Gateway.Load;
 using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Broadcasts;
 using Brownian.Jobs.Catalog;
 using Brownian.V1;
@@ -11,8 +13,9 @@ namespace Brownian.Gateway.Catalog;
 /// <param name="catalog">The catalogue with the workers.</param>
 /// <param name="broadcasts">Sends the commands.</param>
 /// <param name="load">The platform's load.</param>
-/// <param name="access">The callers that may operate workers.</param>
-public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, PlatformLoad load, OperatorAccess access) : V1.Workers.WorkersBase
+/// <param name="trail">Writes commands to the audit log.</param>
+[Requires(Permission.Operate)]
+public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, PlatformLoad load, AuditTrail trail) : V1.Workers.WorkersBase
 {
     /// <summary>How long a worker may take to confirm a command.</summary>
     private static readonly TimeSpan ConfirmTimeout = TimeSpan.FromSeconds(5);
@@ -20,18 +23,18 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Pla
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     /// <inheritdoc/>
+    [Requires(Permission.Metrics)]
     public override async Task<ListWorkersResponse> List(ListWorkersRequest request, ServerCallContext context)
     {
-        access.RequireNetwork(context);
         var response = new ListWorkersResponse();
         response.Workers.Add((await catalog.WorkersAsync(context.CancellationToken)).Select(CatalogMessages.ToMessage));
         return response;
     }
 
     /// <inheritdoc/>
+    [Requires(Permission.Metrics)]
     public override async Task<V1.Load> GetLoad(GetLoadRequest request, ServerCallContext context)
     {
-        access.RequireNetwork(context);
         return CatalogMessages.ToMessage(await load.SnapshotAsync(context.CancellationToken));
     }
 
@@ -49,11 +52,11 @@ public sealed class WorkersService(ICatalog catalog, IBroadcasts broadcasts, Pla
 
     private async Task<Worker> CommandAsync(string id, WorkerAction action, WorkerState[] expected, ServerCallContext context)
     {
-        access.RequireOperator(context);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         deadline.CancelAfter(ConfirmTimeout);
         WorkerCard card = (await catalog.WorkersAsync(deadline.Token)).FirstOrDefault(worker => worker.Id == id)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no worker \"{id}\""));
+        await trail.WriteAsync(context, "worker." + action.ToString().ToLowerInvariant(), id);
         await broadcasts.PublishAsync(new WorkerCommand(id, action), deadline.Token);
         using var timer = new PeriodicTimer(PollInterval);
         try

@@ -10,17 +10,17 @@ namespace Brownian.Gateway.Direct;
 /// <summary>The context of a stage within a call: values stay in memory, and the caller receives the events.</summary>
 public sealed class DirectContext : MemoryStageContext
 {
-    private readonly string _id;
+    private readonly JobDefinition _definition;
     private readonly RequestFiles _files;
     private readonly JobService _jobs;
     private readonly Action<JobEvent> _report;
 
     internal DirectContext(
-        string id, PlanStage stage, string? model, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs,
+        JobDefinition definition, PlanStage stage, string? model, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs,
         Action<JobEvent> report)
         : base(stage, outputs)
     {
-        (_id, Model, _files, _jobs, _report) = (id, model, files, jobs, report);
+        (_definition, Model, _files, _jobs, _report) = (definition, model, files, jobs, report);
     }
 
     /// <summary>
@@ -57,7 +57,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
     {
-        JobArtifact kept = await _jobs.KeepAsync(_id, artifact, cancellationToken);
+        JobArtifact kept = await _jobs.KeepAsync(_definition.TenantName, _definition.Id, artifact, cancellationToken);
         _report(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
     }
 

@@ -2,7 +2,10 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Brownian.Gateway.Requests;
+using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
@@ -17,9 +20,17 @@ namespace Brownian.Gateway.Direct;
 /// cancellation and deadline reach the running graph.
 /// </summary>
 /// <param name="stages">Runs the stages.</param>
-/// <param name="jobs">Stores the images.</param>
-public sealed class DirectService(IDirectStages stages, JobService jobs)
+/// <param name="jobs">Stores the images, and counts the calls for the quotas of tenants.</param>
+/// <param name="clock">The time at which leases are renewed.</param>
+/// <param name="logger">Logs calls whose end could not be counted.</param>
+public sealed partial class DirectService(IDirectStages stages, JobService jobs, TimeProvider clock, ILogger<DirectService> logger)
 {
+    /// <summary>How long a call counts as running after its gateway has died.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    /// <summary>The time limit for counting the end of a call.</summary>
+    private static readonly TimeSpan EndTime = TimeSpan.FromSeconds(2);
+
     /// <summary>The largest number of concurrent calls, because their tensors are in memory.</summary>
     private const int MaxCalls = 64;
 
@@ -27,10 +38,11 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
 
     /// <summary>Runs a plan and streams its events; the images can be downloaded by their ids afterwards.</summary>
     /// <param name="definition">The plan.</param>
+    /// <param name="quotas">The quotas of its tenant.</param>
     /// <param name="files">The files that the plan's stages read; they stay in memory for the duration of the call.</param>
     /// <param name="cancellationToken">The call's token.</param>
     public async IAsyncEnumerable<JobEvent> GenerateAsync(
-        JobDefinition definition, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
+        JobDefinition definition, TenantQuotas quotas, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await jobs.RequireRoomAsync(cancellationToken);
         var events = Channel.CreateUnbounded<JobEvent>(new UnboundedChannelOptions { SingleReader = true });
@@ -38,6 +50,17 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
         {
             Interlocked.Decrement(ref _running);
             throw new AdmissionException($"{MaxCalls} direct calls run already; submit a job instead");
+        }
+        var direct = new DirectCall(definition.Id, definition.TenantName, definition.PixelSteps);
+        long day;
+        try
+        {
+            day = await jobs.AdmitDirectAsync(direct, quotas, Lease, cancellationToken);
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _running);
+            throw;
         }
         var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (definition.Deadline is { } deadline)
@@ -69,12 +92,33 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
 
         async Task RunWithLimitAsync()
         {
+            UsageOutcome outcome = UsageOutcome.Failed;
+            int images = 0;
+            ITimer renewal = clock.CreateTimer(_ => _ = RenewAsync(direct), null, Lease / 3, Lease / 3);
             try
             {
-                await RunAsync(definition, files, Report, over.Token);
+                await RunAsync(
+                    definition,
+                    files,
+                    update =>
+                    {
+                        images += update.Artifact is null ? 0 : 1;
+                        Report(update);
+                    },
+                    over.Token);
+                outcome = UsageOutcome.Done;
+            }
+            catch (OperationCanceledException)
+            {
+                outcome = UsageOutcome.Cancelled;
+                throw;
             }
             finally
             {
+                await renewal.DisposeAsync();
+                // Of a call that was not completed, the evaluations are not known exactly: those of images that were made are used.
+                long unspent = outcome == UsageOutcome.Done ? 0 : Unspent(definition, images);
+                await EndAsync(direct, day, outcome, images, unspent);
                 // Counted until the run ends: a run may continue for a while after its caller has left, and keeps its tensors in memory meanwhile.
                 Interlocked.Decrement(ref _running);
                 events.Writer.TryComplete();
@@ -96,6 +140,41 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
         }
     }
 
+    private static long Unspent(JobDefinition definition, int images)
+    {
+        int all = Math.Max(1, StageWork.Of(definition.Plan) is [.., var last] ? (int)Math.Min(int.MaxValue, last.Units) : 1);
+        return definition.PixelSteps - (definition.PixelSteps / all * Math.Min(images, all));
+    }
+
+    private async Task RenewAsync(DirectCall direct)
+    {
+        try
+        {
+            await jobs.RenewDirectAsync(direct, Lease, CancellationToken.None);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            NotCounted(logger, direct.Id, exception.Details);
+        }
+    }
+
+    private async Task EndAsync(DirectCall direct, long day, UsageOutcome outcome, int images, long unspent)
+    {
+        using var deadline = new CancellationTokenSource(EndTime);
+        try
+        {
+            await jobs.EndDirectAsync(direct, day, outcome, images, unspent, deadline.Token);
+        }
+        catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
+        {
+            NotCounted(logger, direct.Id, (exception as PlatformUnavailableException)?.Details ?? exception.Message);
+        }
+    }
+
+    [LoggerMessage(EventId = 103, EventName = "DirectNotCounted", Level = LogLevel.Warning,
+        Message = "Direct call {Call}: its lease or its end could not be counted for its tenant: {Details}")]
+    private static partial void NotCounted(ILogger logger, string call, string details);
+
     private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         var outputs = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
@@ -109,7 +188,7 @@ public sealed class DirectService(IDirectStages stages, JobService jobs)
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
             string? model = ModelOf(stage, definition.Plan.Stages.Take(i));
-            await stages.RunAsync(new DirectContext(definition.Id, stage, model, outputs, files, jobs, report), cancellationToken);
+            await stages.RunAsync(new DirectContext(definition, stage, model, outputs, files, jobs, report), cancellationToken);
             report(
                 new JobEvent
                 {

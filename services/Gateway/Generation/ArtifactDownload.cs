@@ -1,6 +1,10 @@
+using Brownian.Gateway.Access;
 using Brownian.Gateway.Requests;
+using Brownian.Hosting;
 using Brownian.Jobs;
 using Brownian.Jobs.Services;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
 using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
@@ -8,32 +12,60 @@ namespace Brownian.Gateway.Generation;
 /// <summary>Serves an image's file as the body of an HTTP response, for JSON clients.</summary>
 internal static partial class ArtifactDownload
 {
+    /// <summary>Returns the message about an image that does not exist, or is another tenant's.</summary>
+    public static string Missing(string id) => $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}";
+
     /// <summary>
-    /// Responds with the file; with 404 when it does not exist, with 400 for query parameters, and with 503 while a store is unavailable.
+    /// Responds with a file of the caller's tenant; with 404 when it does not exist, with 400 for query parameters, and with 503 while a store is
+    /// unavailable.
     /// </summary>
-    public static async Task GetAsync(string id, JobService jobs, ILogger<JobService> logger, HttpContext context)
+    public static Task GetAsync(string id, JobService jobs, ILogger<JobService> logger, HttpContext context) =>
+        QueryParameters.AnyFault(context) is { } fault
+            ? JsonErrors.RefuseAsync(context, fault)
+            : SendAsync(Callers.Of(context).Tenant, id, jobs, logger, context);
+
+    /// <summary>Responds with a file whose link is signed and has not expired; with 403 to any other link.</summary>
+    public static async Task GetSignedAsync(
+        string id, string? expires, string? signature, ArtifactSigner signer, JobService jobs, ILogger<JobService> logger, HttpContext context)
     {
-        if (QueryParameters.AnyFault(context) is { } fault)
-        {
-            await JsonErrors.RefuseAsync(context, fault);
-            return;
-        }
         try
         {
-            if (await jobs.FindArtifactAsync(id, context.RequestAborted) is not var (artifact, bytes))
+            if (!await signer.IsValidAsync(id, expires, signature, context.RequestAborted))
             {
-                await JsonErrors.WriteAsync(
-                    context, StatusCodes.Status404NotFound, StatusCode.NotFound, $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}");
+                await Answers.RefuseAsync(context, StatusCode.PermissionDenied, "the link is not valid, or has expired; ask its owner for a new one");
+                return;
+            }
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            await UnavailableAsync(id, exception, logger, context);
+            return;
+        }
+        await SendAsync(null, id, jobs, logger, context);
+    }
+
+    private static async Task SendAsync(string? tenant, string id, JobService jobs, ILogger<JobService> logger, HttpContext context)
+    {
+        try
+        {
+            if (await jobs.FindArtifactAsync(tenant, id, context.RequestAborted) is not var (artifact, bytes))
+            {
+                await Answers.RefuseAsync(context, StatusCode.NotFound, Missing(id));
                 return;
             }
             await Results.Bytes(bytes, artifact.MediaType).ExecuteAsync(context);
         }
         catch (PlatformUnavailableException exception)
         {
-            DownloadUnavailable(logger, id, exception.Details);
-            context.Response.Headers.RetryAfter = PlatformUnavailableException.RetryAfter.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
-            await JsonErrors.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable, exception.Message);
+            await UnavailableAsync(id, exception, logger, context);
         }
+    }
+
+    private static Task UnavailableAsync(string id, PlatformUnavailableException exception, ILogger logger, HttpContext context)
+    {
+        DownloadUnavailable(logger, id, exception.Details);
+        var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
+        return Answers.RefuseAsync(context, StatusCode.Unavailable, exception.Message, again);
     }
 
     [LoggerMessage(EventId = 101, EventName = "DownloadUnavailable", Level = LogLevel.Warning,

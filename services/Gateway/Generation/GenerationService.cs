@@ -1,6 +1,9 @@
+using Brownian.Gateway.Access;
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.V1;
@@ -16,8 +19,11 @@ namespace Brownian.Gateway.Generation;
 /// <param name="direct">Runs requests without a job.</param>
 /// <param name="uploads">Stores uploads for requests.</param>
 /// <param name="addresses">Determines the clients' addresses of uploads.</param>
+/// <param name="signer">Signs links to images.</param>
+/// <param name="trail">Writes submissions and cancels to the audit log.</param>
 /// <param name="lifetime">The lifetime of the process: a gateway that stops cancels no job.</param>
 /// <param name="logger">Logs failures that are not reported to a client.</param>
+[Requires(Permission.Read)]
 public sealed partial class GenerationService(
     RequestService requests,
     JobService jobService,
@@ -25,6 +31,8 @@ public sealed partial class GenerationService(
     DirectService direct,
     UploadService uploads,
     ClientAddresses addresses,
+    ArtifactSigner signer,
+    AuditTrail trail,
     IHostApplicationLifetime lifetime,
     ILogger<GenerationService> logger)
     : V1.Generation.GenerationBase
@@ -34,23 +42,27 @@ public sealed partial class GenerationService(
     private const int MaxPageSize = 1000;
 
     /// <inheritdoc/>
+    [Requires(Permission.Generate)]
     public override async Task Generate(GenerateRequest request, IServerStreamWriter<JobEvent> responseStream, ServerCallContext context)
     {
         CancellationToken left = context.CancellationToken;
         if (request.Direct)
         {
-            (JobDefinition definition, RequestFiles files) = await DefineAsync(request, Read(request, out List<FieldFault> faults), faults, left);
-            await foreach (JobEvent update in direct.GenerateAsync(WithDeadline(definition, CallDeadline(context)), files, left))
+            (JobDefinition definition, RequestFiles files) =
+                await DefineAsync(request, Read(request, out List<FieldFault> faults), faults, context);
+            await trail.WriteJobAsync(context, "direct.generate", definition.Id);
+            await foreach (JobEvent update in direct.GenerateAsync(
+                WithDeadline(definition, CallDeadline(context)), Callers.Of(context).Quotas, files, left))
             {
                 await responseStream.WriteAsync(update, left);
             }
             return;
         }
-        (StoredJob job, bool isOwn) = await SubmitAsync(request, request.Detach ? null : CallDeadline(context), left);
+        (StoredJob job, bool isOwn) = await SubmitAsync(request, request.Detach ? null : CallDeadline(context), context);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(left, lifetime.ApplicationStopping);
         try
         {
-            await foreach (JobEvent update in jobService.WatchAsync(job.Definition.Id, 0, either.Token))
+            await foreach (JobEvent update in jobService.WatchAsync(TenantOf(context), job.Definition.Id, 0, either.Token))
             {
                 await responseStream.WriteAsync(update, either.Token);
             }
@@ -66,13 +78,14 @@ public sealed partial class GenerationService(
             // A job that another client submitted under the same key is left to that client.
             if (!request.Detach && isOwn)
             {
-                await CancelAsync(job.Definition.Id);
+                await CancelAsync(TenantOf(context), job.Definition.Id);
             }
             throw new OperationCanceledException(left);
         }
     }
 
     /// <inheritdoc/>
+    [Requires(Permission.Generate)]
     public override async Task<Job> Submit(GenerateRequest request, ServerCallContext context)
     {
         request = JsonBodies.SubmissionOf(context.GetHttpContext(), request);
@@ -80,7 +93,7 @@ public sealed partial class GenerationService(
         {
             throw new FieldFaultException(new FieldFault("direct", "is only for Generate: a direct call creates no job that Submit can return"));
         }
-        return await estimates.DescribeAsync((await SubmitAsync(request, null, context.CancellationToken)).Job, context.CancellationToken);
+        return await estimates.DescribeAsync((await SubmitAsync(request, null, context)).Job, context.CancellationToken);
     }
 
     /// <inheritdoc/>
@@ -101,6 +114,7 @@ public sealed partial class GenerationService(
         JobPage page = await jobService.ListAsync(
             new JobQuery
             {
+                Tenant = TenantOf(context),
                 Max = request.PageSize == 0 ? DefaultPageSize : request.PageSize,
                 After = request.PageToken.Length == 0 ? null : request.PageToken,
                 Phases = [.. request.States.Select(JobMessages.ToPhase).OfType<JobPhase>()],
@@ -128,7 +142,7 @@ public sealed partial class GenerationService(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         try
         {
-            await foreach (JobEvent update in jobService.WatchAsync(request.Id, request.AfterEvent, either.Token))
+            await foreach (JobEvent update in jobService.WatchAsync(TenantOf(context), request.Id, request.AfterEvent, either.Token))
             {
                 await responseStream.WriteAsync(update, either.Token);
             }
@@ -140,11 +154,16 @@ public sealed partial class GenerationService(
     }
 
     /// <inheritdoc/>
+    [Requires(Permission.Generate)]
     public override async Task<CancelJobResponse> Cancel(CancelJobRequest request, ServerCallContext context)
     {
         RequireId(request.Id);
         (StoredJob job, bool cancelled) =
-            await jobService.CancelAsync(request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
+            await jobService.CancelAsync(TenantOf(context), request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
+        if (cancelled)
+        {
+            await trail.WriteJobAsync(context, "job.cancel", request.Id);
+        }
         return new CancelJobResponse
         {
             Cancelled = cancelled && job.Record.Phase == JobPhase.Cancelled,
@@ -153,6 +172,7 @@ public sealed partial class GenerationService(
     }
 
     /// <inheritdoc/>
+    [Requires(Permission.Generate)]
     public override async Task<Job> Retry(RetryJobRequest request, ServerCallContext context)
     {
         StoredJob job = await FindAsync(request.Id, context);
@@ -162,15 +182,16 @@ public sealed partial class GenerationService(
                 StatusCode.FailedPrecondition,
                 $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
         }
-        return await estimates.DescribeAsync(
-            await jobService.SubmitAsync(requests.Again(job), context.CancellationToken), context.CancellationToken);
+        StoredJob again = await jobService.SubmitAsync(requests.Again(job), [], Callers.Of(context).Quotas, context.CancellationToken);
+        await trail.WriteJobAsync(context, "job.retry", again.Definition.Id);
+        return await estimates.DescribeAsync(again, context.CancellationToken);
     }
 
     /// <inheritdoc/>
     public override async Task GetArtifact(GetArtifactRequest request, IServerStreamWriter<ArtifactChunk> responseStream, ServerCallContext context)
     {
-        (JobArtifact artifact, byte[] bytes) = await jobService.FindArtifactAsync(request.Id, context.CancellationToken)
-            ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no artifact {request.Id}"));
+        (JobArtifact artifact, byte[] bytes) = await jobService.FindArtifactAsync(TenantOf(context), request.Id, context.CancellationToken)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, ArtifactDownload.Missing(request.Id)));
         for (int start = 0; start < bytes.Length; start += Chunk)
         {
             await responseStream.WriteAsync(
@@ -184,12 +205,32 @@ public sealed partial class GenerationService(
     }
 
     /// <inheritdoc/>
-    public override Task<UploadedImage> Upload(IAsyncStreamReader<UploadChunk> requestStream, ServerCallContext context) =>
-        uploads.StoreAsync(addresses.Of(context.GetHttpContext()), requestStream.ReadAllAsync(context.CancellationToken), context.CancellationToken);
+    public override async Task<SignedArtifact> SignArtifact(SignArtifactRequest request, ServerCallContext context)
+    {
+        TimeSpan lifetime = request.Lifetime?.ToTimeSpan() ?? ArtifactSigner.DefaultLifetime;
+        if (lifetime <= TimeSpan.Zero || lifetime > ArtifactSigner.MaxLifetime)
+        {
+            throw new FieldFaultException("lifetime", request.Lifetime, $"above 0, up to {ArtifactSigner.MaxLifetime.TotalSeconds:0} s");
+        }
+        if (await jobService.FindArtifactAsync(TenantOf(context), request.Id, context.CancellationToken) is null)
+        {
+            throw new RpcException(new Status(StatusCode.NotFound, ArtifactDownload.Missing(request.Id)));
+        }
+        (string path, DateTimeOffset expires) = await signer.SignAsync(request.Id, lifetime, context.CancellationToken);
+        return new SignedArtifact { Path = path, ExpireTime = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(expires) };
+    }
 
     /// <inheritdoc/>
+    [Requires(Permission.Generate)]
+    public override Task<UploadedImage> Upload(IAsyncStreamReader<UploadChunk> requestStream, ServerCallContext context) =>
+        uploads.StoreAsync(UploaderOf(context), requestStream.ReadAllAsync(context.CancellationToken), context.CancellationToken);
+
+    /// <inheritdoc/>
+    [Requires(Permission.Generate)]
     public override Task<UploadPartResponse> UploadPart(UploadPartRequest request, ServerCallContext context) =>
-        uploads.AppendAsync(addresses.Of(context.GetHttpContext()), request, context.CancellationToken);
+        uploads.AppendAsync(UploaderOf(context), request, context.CancellationToken);
+
+    private static string TenantOf(ServerCallContext context) => Callers.Of(context).Tenant;
 
     private static DateTimeOffset? CallDeadline(ServerCallContext context) =>
         context.Deadline == DateTime.MaxValue ? null : new DateTimeOffset(context.Deadline, TimeSpan.Zero);
@@ -204,10 +245,12 @@ public sealed partial class GenerationService(
         }
     }
 
+    private Uploader UploaderOf(ServerCallContext context) => Uploader.Of(context.GetHttpContext(), addresses);
+
     private async Task<StoredJob> FindAsync(string id, ServerCallContext context)
     {
         RequireId(id);
-        return await jobService.FindAsync(id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
+        return await jobService.FindAsync(TenantOf(context), id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
     }
 
     private SubmittedRequest Read(GenerateRequest request, out List<FieldFault> faults) => RequestMessages.Read(request, jobService.Now, faults = []);
@@ -215,37 +258,43 @@ public sealed partial class GenerationService(
     /// <summary>Submits a request, or finds the job as which it was accepted before, which requires no model to be available.</summary>
     /// <returns>The job, and whether this call submitted it.</returns>
     private async Task<(StoredJob Job, bool IsOwn)> SubmitAsync(
-        GenerateRequest request, DateTimeOffset? callDeadline, CancellationToken cancellationToken)
+        GenerateRequest request, DateTimeOffset? callDeadline, ServerCallContext context)
     {
         SubmittedRequest submitted = Read(request, out List<FieldFault> faults);
-        if (await requests.FindRepeatedAsync(submitted, faults, cancellationToken) is { } known)
+        if (await requests.FindRepeatedAsync(submitted, TenantOf(context), faults, context.CancellationToken) is { } known)
         {
             return (known, false);
         }
-        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, submitted, faults, cancellationToken);
-        StoredJob job = await jobService.SubmitAsync(WithDeadline(definition, callDeadline), files.Own, cancellationToken);
-        return (job, job.Definition.Id == definition.Id);
+        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, submitted, faults, context);
+        StoredJob job = await jobService.SubmitAsync(
+            WithDeadline(definition, callDeadline), files.Own, Callers.Of(context).Quotas, context.CancellationToken);
+        bool isOwn = job.Definition.Id == definition.Id;
+        if (isOwn)
+        {
+            await trail.WriteJobAsync(context, "job.submit", job.Definition.Id);
+        }
+        return (job, isOwn);
     }
 
     private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
-        GenerateRequest request, SubmittedRequest submitted, List<FieldFault> faults, CancellationToken cancellationToken)
+        GenerateRequest request, SubmittedRequest submitted, List<FieldFault> faults, ServerCallContext context)
     {
         if (request is { Direct: true, Preview: not null })
         {
             faults.Add(new FieldFault("preview", "cannot be given with direct: only jobs have previews"));
         }
-        return await requests.DefineAsync(submitted, request.Direct, faults, cancellationToken);
+        return await requests.DefineAsync(submitted, UploaderOf(context), request.Direct, faults, context.CancellationToken);
     }
 
     private static JobDefinition WithDeadline(JobDefinition definition, DateTimeOffset? callDeadline) =>
         callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
 
-    private async Task CancelAsync(string id)
+    private async Task CancelAsync(string tenant, string id)
     {
         try
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            await jobService.CancelAsync(id, deadline.Token);
+            await jobService.CancelAsync(tenant, id, deadline.Token);
         }
         catch (Exception exception) when (exception is Jobs.PlatformUnavailableException or OperationCanceledException)
         {

@@ -8,8 +8,9 @@ namespace Brownian.Gateway.Requests;
 /// admitted.
 /// </summary>
 /// <param name="uploads">Stores uploads.</param>
+/// <param name="uploader">The caller, whose uploads alone are found.</param>
 /// <param name="job">The id of the request's job.</param>
-public sealed class RequestFiles(UploadService uploads, string job)
+public sealed class RequestFiles(UploadService uploads, Uploader uploader, string job)
 {
     private readonly Dictionary<string, (string Id, ReadOnlyMemory<byte> Bytes)> _named = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JobFile> _own = new(StringComparer.Ordinal);
@@ -35,7 +36,7 @@ public sealed class RequestFiles(UploadService uploads, string job)
             _own[own.Id] = own;
             return _named[named] = (own.Id, own.Bytes);
         }
-        return _named[named] = (named, await uploads.GetAsync(named, cancellationToken));
+        return _named[named] = (named, await uploads.GetAsync(uploader, named, cancellationToken));
     }
 
     /// <summary>

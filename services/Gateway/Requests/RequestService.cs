@@ -6,7 +6,9 @@ using System.Text.Json.Nodes;
 using Brownian.Adapters;
 using Brownian.Gateway.Uploads;
 using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Catalog;
+using Brownian.Jobs.Costs;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Catalog;
@@ -33,6 +35,7 @@ public sealed class RequestService(
 
     /// <summary>Creates the job of a request, and reads its files. Nothing is stored.</summary>
     /// <param name="submitted">The request.</param>
+    /// <param name="uploader">The caller.</param>
     /// <param name="isDirect">Whether the request is run without a job, so that its data URLs are never stored.</param>
     /// <param name="faults">The faults found before.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -41,10 +44,10 @@ public sealed class RequestService(
     /// A model is not announced yet, so that the request cannot be validated; no other fault was found.
     /// </exception>
     public async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
-        SubmittedRequest submitted, bool isDirect, List<FieldFault> faults, CancellationToken cancellationToken)
+        SubmittedRequest submitted, Uploader uploader, bool isDirect, List<FieldFault> faults, CancellationToken cancellationToken)
     {
         string id = jobs.NewId();
-        var files = new RequestFiles(uploads, id);
+        var files = new RequestFiles(uploads, uploader, id);
         var models = new List<ModelCard>();
         PlatformUnavailableException? early = null;
         ResolvedRequest? resolved = null;
@@ -119,6 +122,8 @@ public sealed class RequestService(
         var definition = new JobDefinition
         {
             Id = id,
+            Tenant = Tenant.ToStored(uploader.Caller.Tenant),
+            PixelSteps = PixelStepsOf(plan!, models),
             Created = jobs.Now,
             Plan = plan!,
             Request = resolved!.ToJson(),
@@ -137,19 +142,38 @@ public sealed class RequestService(
         return (definition, files);
     }
 
+    /// <summary>
+    /// Returns the pixel-steps of a plan: of each denoise stage, the pixels of its images times its evaluations. A plan without one counts as one
+    /// evaluation of its images.
+    /// </summary>
+    private static long PixelStepsOf(Plan plan, List<ModelCard> models)
+    {
+        IReadOnlyList<StageWork> work = StageWork.Of(plan);
+        long steps = 0, images = 0;
+        for (int i = 0; i < work.Count; i++)
+        {
+            int scale = models.FirstOrDefault(model => model.Name == plan.Stages[i].Model)?.Facts.Scale ?? 1;
+            long pixels = work[i].Pixels * scale * scale;
+            steps += plan.Stages[i].Kind == StageKind.Denoise ? pixels * work[i].Units : 0;
+            images = Math.Max(images, pixels * work[i].Units);
+        }
+        return steps > 0 ? steps : images;
+    }
+
     /// <summary>Returns the job as which the same request was accepted before, by its idempotency key; null when there is none.</summary>
     /// <param name="submitted">The request.</param>
+    /// <param name="tenant">The tenant's name.</param>
     /// <param name="faults">
     /// The faults found before. A request with faults was never accepted, except for one whose deadline has passed since.
     /// </param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
     public async Task<StoredJob?> FindRepeatedAsync(
-        SubmittedRequest submitted, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken)
+        SubmittedRequest submitted, string tenant, IReadOnlyList<FieldFault> faults, CancellationToken cancellationToken)
     {
         bool hasOnlyPassed = submitted.Deadline <= jobs.Now && faults.All(fault => fault.Field == "deadline");
         return submitted.IdempotencyKey is { } key && (faults.Count == 0 || hasOnlyPassed)
-            ? await jobs.FindRepeatedAsync(key, Hash(submitted), cancellationToken)
+            ? await jobs.FindRepeatedAsync(tenant, key, Hash(submitted), cancellationToken)
             : null;
     }
 

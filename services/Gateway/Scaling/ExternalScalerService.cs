@@ -1,5 +1,7 @@
 using Brownian.ExternalScaling;
+using Brownian.Hosting;
 using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Grpc.Core;
 
 namespace Brownian.Gateway.Scaling;
@@ -10,9 +12,17 @@ namespace Brownian.Gateway.Scaling;
 /// <param name="scaler">Computes metrics.</param>
 /// <param name="time">The interval between pushes.</param>
 /// <param name="lifetime">Ends pushes when the process stops; KEDA connects to another gateway.</param>
-public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, IHostApplicationLifetime lifetime)
+/// <param name="operators">The tokens of operators, which KEDA sends in the metadata of a trigger.</param>
+[Requires(Permission.Metrics, IsCheckedByService = true)]
+public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, IHostApplicationLifetime lifetime, OperatorAccess operators)
     : ExternalScaler.ExternalScalerBase
 {
+    /// <summary>
+    /// The name under which KEDA sends the token: it replaces the value by that of the environment variable that the value names, and keeps the name
+    /// (kedacore/keda, pkg/scalers/external_scaler.go). KEDA has no other way to send a token.
+    /// </summary>
+    public const string TokenKey = "tokenFromEnv";
+
     /// <summary>The size of the largest request in bytes: the metadata of one trigger.</summary>
     public const int MaxMessageBytes = 64 << 10;
 
@@ -23,13 +33,17 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
 
     /// <inheritdoc/>
     public override async Task<IsActiveResponse> IsActive(ScaledObjectRef request, ServerCallContext context) =>
-        new() { Result = await scaler.IsActiveAsync(NameOf(request), ScaledPool.Read(request.ScalerMetadata), context.CancellationToken) };
+        new()
+        {
+            Result = await scaler.IsActiveAsync(
+                NameOf(request), ScaledPool.Read(Admitted(request, context).ScalerMetadata), context.CancellationToken),
+        };
 
     /// <inheritdoc/>
     public override async Task StreamIsActive(
         ScaledObjectRef request, IServerStreamWriter<IsActiveResponse> responseStream, ServerCallContext context)
     {
-        var pool = ScaledPool.Read(request.ScalerMetadata);
+        var pool = ScaledPool.Read(Admitted(request, context).ScalerMetadata);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         string name = NameOf(request);
         bool? sent = null;
@@ -56,7 +70,7 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
     /// <inheritdoc/>
     public override Task<GetMetricSpecResponse> GetMetricSpec(ScaledObjectRef request, ServerCallContext context)
     {
-        var pool = ScaledPool.Read(request.ScalerMetadata);
+        var pool = ScaledPool.Read(Admitted(request, context).ScalerMetadata);
         var response = new GetMetricSpecResponse();
         response.MetricSpecs.Add(
             new MetricSpec { MetricName = MetricName, TargetSize = Math.Max(1, (long)pool.TargetSeconds), TargetSizeFloat = pool.TargetSeconds });
@@ -66,7 +80,7 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
     /// <inheritdoc/>
     public override async Task<GetMetricsResponse> GetMetrics(GetMetricsRequest request, ServerCallContext context)
     {
-        ScaledObjectRef scaled = request.ScaledObjectRef ?? new ScaledObjectRef();
+        ScaledObjectRef scaled = Admitted(request.ScaledObjectRef, context);
         double seconds = await scaler.MetricAsync(NameOf(scaled), ScaledPool.Read(scaled.ScalerMetadata), context.CancellationToken);
         var response = new GetMetricsResponse();
         response.MetricValues.Add(
@@ -74,10 +88,25 @@ public sealed class ExternalScalerService(PoolScaler scaler, TimeProvider time, 
         return response;
     }
 
+    /// <summary>Admits a caller that the guard has admitted, or whose message has a token.</summary>
+    private ScaledObjectRef Admitted(ScaledObjectRef? request, ServerCallContext context)
+    {
+        request ??= new ScaledObjectRef();
+        bool isAdmitted = Callers.Find(context) is not null
+            || (request.ScalerMetadata.TryGetValue(TokenKey, out string? token)
+                && operators.Find(token) is { } caller && caller.Permissions.HasFlag(Permission.Metrics));
+        return isAdmitted
+            ? request
+            : throw new RpcException(new Status(
+                StatusCode.Unauthenticated,
+                $"credentials are required: the trigger's metadata need {TokenKey} with the name of the variable of the metrics token"));
+    }
+
     /// <summary>Returns the name of a pool's history: an object may have several triggers.</summary>
     private static string NameOf(ScaledObjectRef request) => string.Join(
         '\n',
-        request.ScalerMetadata.OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(setting => $"{setting.Key}={setting.Value}")
+        request.ScalerMetadata.Where(setting => setting.Key != TokenKey)
+            .OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(setting => $"{setting.Key}={setting.Value}")
             .Prepend($"{request.Namespace}/{request.Name}"));
 
     /// <summary>Returns null while the work cannot be read: nothing is pushed then.</summary>

@@ -18,9 +18,9 @@ public sealed record ScaledPool
     /// <summary>KEDA's default.</summary>
     private const double DefaultCooldownSeconds = 300;
 
-    /// <summary>Settings of the connection, which KEDA passes on.</summary>
+    /// <summary>Settings of the connection and of its credentials, which KEDA passes on.</summary>
     private static readonly string[] Connection =
-        ["scalerAddress", "caCert", "tlsCertFile", "tlsClientCert", "tlsClientKey", "unsafeSsl", "enableTLS"];
+        ["scalerAddress", "caCert", "tlsCertFile", "tlsClientCert", "tlsClientKey", "unsafeSsl", "enableTLS", ExternalScalerService.TokenKey];
 
     /// <summary>The names of all settings.</summary>
     public static IReadOnlyList<string> Settings { get; } =

@@ -20,10 +20,11 @@ namespace Brownian.Gateway.Uploads;
 /// <param name="artifacts">Stores the files.</param>
 /// <param name="ledger">Accounts for the room that they take.</param>
 /// <param name="limits">The limits on that room.</param>
+/// <param name="tenants">Accounts for the room of tenants' images, which count for the same quota.</param>
 /// <param name="jobs">Provides the time, and checks whether the store has room.</param>
 /// <param name="logger">Logs files that could not be removed.</param>
 public sealed partial class UploadService(
-    IArtifactStore artifacts, IUploadLedger ledger, UploadLimits limits, JobService jobs, ILogger<UploadService> logger)
+    IArtifactStore artifacts, IUploadLedger ledger, UploadLimits limits, IJobStore tenants, JobService jobs, ILogger<UploadService> logger)
 {
     /// <summary>The largest size of an upload in bytes.</summary>
     public const int MaxImageBytes = 64 << 20;
@@ -40,12 +41,12 @@ public sealed partial class UploadService(
     private readonly SemaphoreSlim[] _appending = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
     /// <summary>Stores an image that is received in chunks.</summary>
-    /// <param name="address">The client's address.</param>
+    /// <param name="uploader">The owner.</param>
     /// <param name="chunks">The file.</param>
     /// <param name="cancellationToken">Stops the upload.</param>
     /// <exception cref="FieldFaultException">The file is not an image, or is too large.</exception>
     /// <exception cref="AdmissionException">There is no room for the file now.</exception>
-    public async Task<UploadedImage> StoreAsync(string address, IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
+    public async Task<UploadedImage> StoreAsync(Uploader uploader, IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
     {
         await jobs.RequireRoomAsync(cancellationToken);
         string id = NewId();
@@ -60,12 +61,12 @@ public sealed partial class UploadService(
                 if (bytes.WrittenCount - reserved >= ReservedAtOnce)
                 {
                     reserved = bytes.WrittenCount;
-                    await ReserveAsync(id, address, reserved, cancellationToken);
+                    await ReserveAsync(id, uploader, reserved, cancellationToken);
                 }
             }
             string mediaType = MediaTypeOf(bytes.WrittenMemory);
             reserved = bytes.WrittenCount;
-            await ReserveAsync(id, address, reserved, cancellationToken);
+            await ReserveAsync(id, uploader, reserved, cancellationToken);
             return await StoreAsync(id, mediaType, bytes.WrittenMemory, cancellationToken);
         }
         catch
@@ -80,12 +81,12 @@ public sealed partial class UploadService(
     }
 
     /// <summary>Appends a part; the last one completes the image.</summary>
-    /// <param name="address">The client's address.</param>
+    /// <param name="uploader">The owner.</param>
     /// <param name="request">The part.</param>
     /// <param name="cancellationToken">Stops the upload.</param>
     /// <exception cref="FieldFaultException">The part does not fit, or the whole file is not an image.</exception>
     /// <exception cref="AdmissionException">There is no room for the part now; the parts before it are kept.</exception>
-    public async Task<UploadPartResponse> AppendAsync(string address, UploadPartRequest request, CancellationToken cancellationToken)
+    public async Task<UploadPartResponse> AppendAsync(Uploader uploader, UploadPartRequest request, CancellationToken cancellationToken)
     {
         bool first = request.UploadId.Length == 0;
         string id = first ? NewId() : request.UploadId;
@@ -100,13 +101,13 @@ public sealed partial class UploadService(
         {
             byte[] before = first
                 ? []
-                : await artifacts.GetAsync(Part(id), cancellationToken)
+                : await FindPartAsync(id, uploader, cancellationToken)
                     ?? throw new FieldFaultException("upload_id", id, "the id of an upload that is not finished");
             if (request.Offset != before.Length)
             {
                 throw new FieldFaultException("offset", request.Offset, $"{before.Length}, the end of the part before");
             }
-            return await AppendAsync(id, address, before, request, cancellationToken);
+            return await AppendAsync(id, uploader, before, request, cancellationToken);
         }
         finally
         {
@@ -115,10 +116,21 @@ public sealed partial class UploadService(
     }
 
     /// <summary>Returns the file of an upload.</summary>
-    /// <exception cref="InvalidDataException">The upload does not exist; the message is to be appended to the field's name.</exception>
-    public async Task<byte[]> GetAsync(string id, CancellationToken cancellationToken) => IsId(id)
-        ? await artifacts.GetAsync(id, cancellationToken) ?? throw new InvalidDataException($"{id} does not exist; uploads are kept for a day")
+    /// <param name="uploader">The caller that names it.</param>
+    /// <param name="id">The upload's id.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="InvalidDataException">
+    /// The upload does not exist, or is another tenant's; the message is to be appended to the field's name.
+    /// </exception>
+    public async Task<byte[]> GetAsync(Uploader uploader, string id, CancellationToken cancellationToken) => IsId(id)
+        ? uploader.MayUse(await ledger.FindOwnerAsync(id, cancellationToken)) && await artifacts.GetAsync(id, cancellationToken) is { } file
+            ? file
+            : throw new InvalidDataException($"{id} does not exist; uploads are kept for a day")
         : throw new InvalidDataException($"\"{Shortened(id)}\" is neither an upload's id nor a data URL");
+
+    /// <summary>Returns the parts of an unfinished upload; null when it does not exist, or is another tenant's.</summary>
+    private async Task<byte[]?> FindPartAsync(string id, Uploader uploader, CancellationToken cancellationToken) =>
+        uploader.MayUse(await ledger.FindOwnerAsync(id, cancellationToken)) ? await artifacts.GetAsync(Part(id), cancellationToken) : null;
 
     private static string Shortened(string text) => text.Length <= 80 ? text : text[..80] + "...";
 
@@ -157,7 +169,7 @@ public sealed partial class UploadService(
                 new FieldFault("data", "is not an image; allowed: PNG, JPEG, WebP, GIF, .npy for latents, and the file of a run with stop_after")));
 
     private async Task<UploadPartResponse> AppendAsync(
-        string id, string address, byte[] before, UploadPartRequest request, CancellationToken cancellationToken)
+        string id, Uploader uploader, byte[] before, UploadPartRequest request, CancellationToken cancellationToken)
     {
         bool reserved = false;
         try
@@ -165,7 +177,7 @@ public sealed partial class UploadService(
             RequireSize(before.Length + (long)request.Data.Length);
             byte[] bytes = [.. before, .. request.Data.Span];
             string mediaType = request.Last ? MediaTypeOf(bytes) : "";
-            await ReserveAsync(id, address, bytes.Length, cancellationToken);
+            await ReserveAsync(id, uploader, bytes.Length, cancellationToken);
             reserved = true;
             if (!request.Last)
             {
@@ -189,7 +201,7 @@ public sealed partial class UploadService(
             await (before.Length == 0 ? RemoveAsync(id) : CleanAsync(id, async token =>
             {
                 await artifacts.RemoveAsync(id, token);
-                await ledger.ReserveAsync(new UploadReservation(id, address, before.Length, Lifetime), token);
+                await ledger.ReserveAsync(new UploadReservation(id, uploader.Owner, before.Length, Lifetime), UploadLimits.None, token);
             }));
             throw;
         }
@@ -208,23 +220,29 @@ public sealed partial class UploadService(
         };
     }
 
-    private async Task ReserveAsync(string id, string address, long bytes, CancellationToken cancellationToken)
+    private async Task ReserveAsync(string id, Uploader uploader, long bytes, CancellationToken cancellationToken)
     {
-        (string name, long most) = limits.MaxBytesPerAddress <= limits.MaxBytes
-            ? (nameof(Hosting.PlatformOptions.MaxUploadBytesPerAddress), limits.MaxBytesPerAddress)
+        UploadLimits own = uploader.Limit(
+            limits, uploader.Caller.Quotas.StoredBytes is null ? 0 : await tenants.ImageBytesAsync(uploader.Caller.Tenant, cancellationToken));
+        bool hasQuota = uploader.Caller.Quotas.StoredBytes is not null;
+        string who = uploader.Caller.IsAnonymous ? "from this address" : $"of the tenant {uploader.Caller.Tenant}";
+        string setting = hasQuota ? "the quota stored_bytes" : nameof(Hosting.PlatformOptions.MaxUploadBytesPerAddress);
+        // A file that can never fit is a fault of the request; one that does not fit beside others is refused for a while.
+        (string name, long most) = Math.Min(uploader.Caller.Quotas.StoredBytes ?? long.MaxValue, limits.MaxBytesPerOwner) <= limits.MaxBytes
+            ? (setting, uploader.Caller.Quotas.StoredBytes ?? limits.MaxBytesPerOwner)
             : (nameof(Hosting.PlatformOptions.MaxUploadBytes), limits.MaxBytes);
         if (bytes > most)
         {
             throw new FieldFaultException(new FieldFault("data", $"has {bytes} bytes or more; allowed: {most} ({name})"));
         }
-        if (await ledger.ReserveAsync(new UploadReservation(id, address, bytes, Lifetime), cancellationToken) is not { } refusal)
+        if (await ledger.ReserveAsync(new UploadReservation(id, uploader.Owner, bytes, Lifetime), own, cancellationToken) is not { } refusal)
         {
             return;
         }
         string held = refusal.Bound switch
         {
-            UploadBound.CountPerAddress => $"{limits.MaxCountPerAddress} uploads from this address are kept, the most allowed (MaxUploadsPerAddress)",
-            UploadBound.BytesPerAddress => $"uploads from this address would exceed {limits.MaxBytesPerAddress} bytes (MaxUploadBytesPerAddress)",
+            UploadBound.CountPerOwner => $"{limits.MaxCountPerOwner} uploads {who} are kept, the most allowed (MaxUploadsPerAddress)",
+            UploadBound.BytesPerOwner => $"uploads {who} would exceed {own.MaxBytesPerOwner} bytes ({setting})",
             _ => $"all uploads would exceed {limits.MaxBytes} bytes (MaxUploadBytes)",
         };
         DateTimeOffset again = jobs.Now + refusal.RetryAfter;

@@ -3,7 +3,6 @@ using Brownian.V1;
 using Google.Protobuf;
 using Google.Rpc;
 using Grpc.Core;
-using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Brownian.Client;
@@ -17,7 +16,6 @@ public sealed class BrownianClient : IDisposable
     private readonly GrpcChannel[] _channels;
     private readonly GrpcChannel? _operators;
     private readonly TimeSpan _retryTimeout;
-    private readonly string? _operatorToken;
     private int _current;
 
     /// <summary>Creates a client of one gateway.</summary>
@@ -29,17 +27,16 @@ public sealed class BrownianClient : IDisposable
 
     /// <summary>Creates a client of several gateways, each of which can serve all jobs.</summary>
     /// <param name="addresses">The gateways' gRPC addresses.</param>
-    /// <param name="retryTimeout">How long a stream that lost its gateway tries other gateways; null for 30 s.</param>
-    /// <param name="operatorAddress">The gRPC address of a gateway's operators' port, for <see cref="Workers"/>; null for none.</param>
-    /// <param name="operatorToken">The bearer token that <see cref="Workers"/> sends for operations on workers; null for none.</param>
-    public BrownianClient(
-        IReadOnlyList<string> addresses, TimeSpan? retryTimeout = null, string? operatorAddress = null, string? operatorToken = null)
+    /// <param name="options">How the client connects; null for the defaults.</param>
+    public BrownianClient(IReadOnlyList<string> addresses, BrownianClientOptions? options = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
-        _channels = [.. addresses.Select(Open)];
-        _operators = operatorAddress is null ? null : Open(operatorAddress);
-        _retryTimeout = retryTimeout ?? TimeSpan.FromSeconds(30);
-        _operatorToken = operatorToken;
+        options ??= new BrownianClientOptions();
+        _channels = [.. addresses.Select(address => Open(address, options.Credentials))];
+        _operators = options.OperatorAddress is { } operators
+            ? Open(operators, options.OperatorToken is { } token ? BrownianClientOptions.Fixed(token) : options.Credentials)
+            : null;
+        _retryTimeout = options.RetryTimeout ?? TimeSpan.FromSeconds(30);
     }
 
     /// <summary>The generated client of the current gateway, for every other call.</summary>
@@ -48,18 +45,18 @@ public sealed class BrownianClient : IDisposable
     /// <summary>The client of the current gateway's models.</summary>
     public Models.ModelsClient Models => new(Channel);
 
-    /// <summary>The client of the operators' interface.</summary>
-    /// <exception cref="InvalidOperationException">The client was created without an operators' address.</exception>
-    public Workers.WorkersClient Workers => new(
-        _operators is null ? throw new InvalidOperationException("the client was created without an operators' address")
-        : _operatorToken is null ? _operators.CreateCallInvoker()
-        : _operators.Intercept(WithToken));
+    /// <summary>The client of the caller's own account.</summary>
+    public Account.AccountClient Account => new(Channel);
 
-    private Metadata WithToken(Metadata headers)
-    {
-        headers.Add("authorization", "Bearer " + _operatorToken);
-        return headers;
-    }
+    /// <summary>The client of the workers' interface, at the operators' port.</summary>
+    /// <exception cref="InvalidOperationException">The client was created without an operators' address.</exception>
+    public Workers.WorkersClient Workers => new(Operators);
+
+    /// <summary>The client of keys, tenants, usage and the audit log, at the operators' port.</summary>
+    /// <exception cref="InvalidOperationException">The client was created without an operators' address.</exception>
+    public Access.AccessClient Access => new(Operators);
+
+    private GrpcChannel Operators => _operators ?? throw new InvalidOperationException("the client was created without an operators' address");
 
     private GrpcChannel Channel => _channels[_current % _channels.Length];
 
@@ -196,8 +193,13 @@ public sealed class BrownianClient : IDisposable
         _operators?.Dispose();
     }
 
-    private static GrpcChannel Open(string address) =>
-        GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true });
+    private static GrpcChannel Open(string address, Func<CancellationToken, ValueTask<string?>>? credentials) => GrpcChannel.ForAddress(
+        address,
+        new GrpcChannelOptions
+        {
+            HttpHandler = credentials is null ? Alive() : new CredentialsHandler(credentials, Alive()),
+            DisposeHttpClient = true,
+        });
 
     /// <summary>Enables keep-alive pings, which detect a gateway that vanished without closing the connection.</summary>
     private static SocketsHttpHandler Alive() => new()

@@ -1,3 +1,4 @@
+using Brownian.Jobs.Access;
 using Google.Protobuf.Reflection;
 using Google.Rpc;
 using Microsoft.AspNetCore.Builder;
@@ -35,8 +36,9 @@ public static class GrpcDefaults
             // Before all other middleware: a preflight request reaches no service.
             app.UseCors();
             app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
-            app.MapGrpcReflectionService().OnPort(ListeningPort.Any);
-            app.MapGrpcHealthChecksService().OnPort(ListeningPort.Any);
+            AccessGuard.Use(app);
+            app.MapGrpcReflectionService().OnPort(ListeningPort.Any).Requires(Permission.Read);
+            app.MapGrpcHealthChecksService().OnPort(ListeningPort.Any).Requires(Permission.None);
         });
     }
 }

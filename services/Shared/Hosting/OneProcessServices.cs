@@ -1,3 +1,4 @@
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Artifacts;
 using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Catalog;
@@ -18,21 +19,24 @@ internal static class OneProcessServices
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IStageQueues, InProcessQueues>();
         services.AddSingleton<ICatalog, MemoryCatalog>();
+        services.AddSingleton<IAccessStore>(provider => provider.GetRequiredService<SqliteAccessStore>());
+        services.AddSingleton<IAuditLog>(provider => provider.GetRequiredService<SqliteAccessStore>());
         if (options.Ephemeral)
         {
             services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(null, provider.GetRequiredService<JobPolicy>()));
             services.AddSingleton<IBlobStore, MemoryBlobStore>();
             services.AddSingleton<IArtifactStore, MemoryArtifactStore>();
-            services.AddSingleton<IUploadLedger>(
-                provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton(_ => SqliteAccessStore.Open(null));
             return;
         }
         string folder = FolderOf(options)!;
         // Every service that uses the folder resolves its lock first, so the lock is released after all of them.
         services.AddSingleton(_ => new DataFolder(folder));
         services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(PathIn(provider, "jobs.sqlite"), provider.GetRequiredService<JobPolicy>()));
-        services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(
-            PathIn(provider, "uploads.sqlite"), provider.GetRequiredService<UploadLimits>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IUploadLedger>(
+            provider => SqliteUploadLedger.Open(PathIn(provider, "uploads.sqlite"), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => SqliteAccessStore.Open(PathIn(provider, "access.sqlite")));
         services.AddSingleton<IBlobStore>(provider => new FileBlobStore(PathIn(provider, "blobs")));
         services.AddSingleton<IArtifactStore>(
             provider => new FolderArtifactStore(PathIn(provider, "artifacts"), provider.GetRequiredService<TimeProvider>()));

@@ -1,92 +1,77 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using Grpc.Core;
+using Brownian.Jobs.Access;
 
 namespace Brownian.Hosting;
 
-/// <summary>
-/// Authorizes calls that operate workers: they must come from the operators' networks (by default the machine itself) and contain the operators'
-/// token.
-/// </summary>
+/// <summary>The tokens and networks of operators.</summary>
 public sealed class OperatorAccess
 {
-    /// <summary>The file in a data folder that contains the token.</summary>
+    /// <summary>The file in a data folder that contains the operators' token.</summary>
     public const string FileName = "operator-token";
 
-    private const string Scheme = "Bearer ";
-
     private readonly IReadOnlyList<IPNetwork> _networks;
-    private readonly byte[]? _token;
+    private readonly (byte[] Token, Caller Caller)[] _tokens;
 
-    /// <summary>Reads the token from the settings, or from a data folder, where it is created at the first start.</summary>
+    /// <summary>Reads the tokens from the settings; the operators' from a data folder, where it is created at the first start.</summary>
     /// <param name="options">The settings.</param>
     /// <param name="folder">A data folder; null when there is none.</param>
     /// <exception cref="FieldFaultException">The folder's file cannot be read or written.</exception>
     public OperatorAccess(PlatformOptions options, string? folder)
     {
         _networks = options.OperatorsNetworks();
-        string? token = options.OperatorToken is { Length: > 0 } given ? given : folder is null ? null : ReadOrMake(Path.Combine(folder, FileName));
-        _token = token is null ? null : Encoding.UTF8.GetBytes(token);
+        string? token = options.OperatorToken is { Length: > 0 } given ? given
+            : folder is null ? null
+            : SecretFile.ReadOrCreate(
+                Path.Combine(folder, FileName), "the operators' token", () => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
+        HasToken = token is not null;
+        HasMetricsToken = options.MetricsToken is { Length: > 0 };
+        _tokens =
+        [
+            .. token is null ? [] : new[] { Entry(token, new Caller(Tenant.Default, "operator", Roles.PermissionsOf(Role.Admin))) },
+            .. options.MetricsToken is { Length: > 0 } metrics
+                ? new[] { Entry(metrics, new Caller(Tenant.Default, "metrics", Permission.Metrics)) }
+                : [],
+        ];
     }
 
-    /// <summary>Refuses a call that does not come from the operators' networks.</summary>
-    /// <exception cref="RpcException">PERMISSION_DENIED.</exception>
-    public void RequireNetwork(ServerCallContext context)
+    /// <summary>Whether there is an operators' token.</summary>
+    public bool HasToken { get; }
+
+    /// <summary>The message about a missing or wrong token.</summary>
+    internal string WrongToken => HasToken
+        ? "the operators' token is missing or wrong; it comes from --token or BROWNIAN_OPERATOR_TOKEN on the command line, and as "
+            + "\"authorization: Bearer TOKEN\" in calls; brownian serve stores its token in the file operator-token of its data folder"
+        : $"no operators' token is set: set {PlatformOptions.Field(nameof(PlatformOptions.OperatorToken))}";
+
+    /// <summary>Whether there is a token for metrics: then the operators' ports need credentials also where the clients' ports need none.</summary>
+    public bool HasMetricsToken { get; }
+
+    /// <summary>Whether operators may call from an address.</summary>
+    /// <param name="remote">The address; null for a call within the process.</param>
+    public bool Allows(IPAddress? remote)
     {
-        IPAddress? remote = context.GetHttpContext().Connection.RemoteIpAddress;
         IPAddress? address = remote is { IsIPv4MappedToIPv6: true } ? remote.MapToIPv4() : remote;
-        if (address is not null && !_networks.Any(network => network.Contains(address)))
-        {
-            throw new RpcException(new Status(StatusCode.PermissionDenied, "the operators' interface cannot be called from this address"));
-        }
+        return address is null || _networks.Count == 0 || _networks.Any(network => network.Contains(address));
     }
 
-    /// <summary>Refuses a call that does not come from the operators' networks with the operators' token.</summary>
-    /// <exception cref="RpcException">PERMISSION_DENIED, or UNAUTHENTICATED without the token.</exception>
-    public void RequireOperator(ServerCallContext context)
+    /// <summary>Returns the caller of a token; null for an unknown token. The time does not depend on the token.</summary>
+    public Caller? Find(string token)
     {
-        RequireNetwork(context);
-        if (_token is null)
+        byte[] hash = Hash(token);
+        Caller? found = null;
+        foreach ((byte[] known, Caller caller) in _tokens)
         {
-            throw new RpcException(
-                new Status(
-                    StatusCode.PermissionDenied, $"no operators' token is set: set {PlatformOptions.Field(nameof(PlatformOptions.OperatorToken))}"));
+            if (CryptographicOperations.FixedTimeEquals(hash, known))
+            {
+                found = caller;
+            }
         }
-        string given = context.RequestHeaders.GetValue("authorization") ?? "";
-        if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given[Scheme.Length..].Trim()), _token))
-        {
-            throw new RpcException(
-                new Status(
-                    StatusCode.Unauthenticated,
-                    "the operators' token is missing or wrong; it comes from --token or BROWNIAN_OPERATOR_TOKEN on the command line, and as "
-                        + "\"authorization: Bearer TOKEN\" in calls; brownian serve stores its token in the file operator-token of its data folder"));
-        }
+        return found;
     }
 
-    private static string ReadOrMake(string file)
-    {
-        try
-        {
-            if (File.Exists(file))
-            {
-                return File.ReadAllText(file).Trim();
-            }
-            string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-            using var writer = new StreamWriter(file, options);
-            writer.WriteLine(token);
-            return token;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new FieldFaultException(new FieldFault(
-                PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), $"the operators' token cannot be stored in {file}: {exception.Message}"));
-        }
-    }
+    private static (byte[] Token, Caller Caller) Entry(string token, Caller caller) => (Hash(token), caller);
+
+    private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }

@@ -62,8 +62,8 @@ public sealed class PlatformBuilder
         Services.AddSingleton(new AdmissionLimits { MaxJobs = options.MaxJobs, SubmissionTime = TimeSpan.FromSeconds(options.AnswerSeconds) });
         Services.AddSingleton(new UploadLimits
         {
-            MaxBytesPerAddress = options.MaxUploadBytesPerAddress,
-            MaxCountPerAddress = options.MaxUploadsPerAddress,
+            MaxBytesPerOwner = options.MaxUploadBytesPerAddress,
+            MaxCountPerOwner = options.MaxUploadsPerAddress,
             MaxBytes = options.MaxUploadBytes,
         });
         Services.AddSingleton(
@@ -78,6 +78,13 @@ public sealed class PlatformBuilder
             host.ServicesStopConcurrently = true;
         });
         Services.AddSingleton(_ => new OperatorAccess(options, options.IsCluster ? null : OneProcessServices.FolderOf(options)));
+        Services.AddSingleton(_ => InitialKey.Read(options, options.IsCluster ? null : OneProcessServices.FolderOf(options)));
+        Services.AddSingleton<ClientAddresses>();
+        Services.AddSingleton<CallerQuotas>();
+        Services.AddSingleton<Authenticator>();
+        Services.AddSingleton<RefusalLog>();
+        Services.AddSingleton<AccessGuard>();
+        Authenticator.AddIssuer(Services, options);
         if (options.IsCluster)
         {
             ClusterServices.Add(Services, options, Role.Name);

@@ -1,4 +1,5 @@
 using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -16,6 +17,7 @@ public static class PlatformHost
 {
     private const string Live = "live";
     private const string Ready = "ready";
+    private const string SecretsVariable = "BROWNIAN_SECRETS";
 
     /// <summary>Runs a process until it ends.</summary>
     /// <param name="args">The command line.</param>
@@ -60,6 +62,7 @@ public static class PlatformHost
     {
         WebApplicationBuilder web =
             WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        AddSecrets(web.Configuration);
         PlatformOptions options = Read(web.Configuration);
         if (options.OperatorGrpcPort is not null && role.OperatorGrpcPort is null)
         {
@@ -88,6 +91,7 @@ public static class PlatformHost
             // Invalid settings that only the stores can detect are reported before anything starts.
             app.Services.GetRequiredService<IJobStore>();
             app.Services.GetRequiredService<OperatorAccess>();
+            app.Services.GetRequiredService<InitialKey>();
         }
         catch
         {
@@ -96,11 +100,31 @@ public static class PlatformHost
             throw;
         }
         ListeningPorts.Use(app);
-        app.MapHealthChecks("/health/live", Health(Live)).OnPort(ListeningPort.Any);
-        app.MapHealthChecks("/health/ready", Health(Ready)).OnPort(ListeningPort.Any);
+        app.MapHealthChecks("/health/live", Health(Live)).OnPort(ListeningPort.Any).Requires(Permission.None);
+        app.MapHealthChecks("/health/ready", Health(Ready)).OnPort(ListeningPort.Any).Requires(Permission.None);
         TelemetryDefaults.Map(app);
         builder.Apply(app);
         return app;
+    }
+
+    /// <summary>
+    /// Adds settings from files: in the folder that <c>BROWNIAN_SECRETS</c> names, each file is named like a variable, such as
+    /// <c>Platform__InitialKey</c>, and contains the value.
+    /// </summary>
+    private static void AddSecrets(ConfigurationManager configuration)
+    {
+        if (Environment.GetEnvironmentVariable(SecretsVariable) is not { Length: > 0 } folder)
+        {
+            return;
+        }
+        try
+        {
+            configuration.AddKeyPerFile(Path.GetFullPath(folder), optional: false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FieldFaultException(new FieldFault(SecretsVariable, $"{folder} cannot be read: {exception.Message}"));
+        }
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using Brownian.Formats.Files;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Catalog;
 using Brownian.Models.Devices;
@@ -17,6 +18,12 @@ public sealed class PlatformOptions
     /// <summary>The default data folder of a single process.</summary>
     public static string DefaultDataFolder { get; } =
         Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "brownian");
+
+    /// <summary>The value of <see cref="Authentication"/> with which callers need credentials.</summary>
+    public const string AuthenticationRequired = "required";
+
+    /// <summary>The value of <see cref="Authentication"/> with which callers need no credentials.</summary>
+    public const string AuthenticationNone = "none";
 
     /// <summary>The section's name.</summary>
     public const string Section = "Platform";
@@ -184,16 +191,60 @@ public sealed class PlatformOptions
     public string[] TrustedProxies { get; set; } = [];
 
     /// <summary>
+    /// Whether callers need credentials: <c>required</c> or <c>none</c>. When null, none are needed where every port listens on the machine itself
+    /// only; any other address to listen on is refused.
+    /// </summary>
+    public string? Authentication { get; set; }
+
+    /// <summary>
+    /// The text of an API key of the tenant <c>default</c> with the role user, which a gateway adds to the store when it is not there; null for none.
+    /// One process with a data folder that requires credentials creates a key at its first start and keeps it in this folder.
+    /// </summary>
+    public string? InitialKey { get; set; }
+
+    /// <summary>The OpenID Connect issuer whose tokens are accepted, as <c>https://host/path</c>; null for none.</summary>
+    public string? OidcAuthority { get; set; }
+
+    /// <summary>The audience that its tokens must be for; required with <see cref="OidcAuthority"/>.</summary>
+    public string? OidcAudience { get; set; }
+
+    /// <summary>The claim that names the caller's tenant.</summary>
+    public string OidcTenantClaim { get; set; } = "tenant";
+
+    /// <summary>The claim that contains the caller's roles: user, operator or admin; user where it contains none of them.</summary>
+    public string OidcRoleClaim { get; set; } = "roles";
+
+    /// <summary>The quota of tenants without one of their own: <see cref="TenantQuotas.RequestsPerMinute"/>; null for no limit.</summary>
+    public long? TenantRequestsPerMinute { get; set; }
+
+    /// <summary>The quota of tenants without one of their own: <see cref="TenantQuotas.Jobs"/>; null for no limit.</summary>
+    public long? TenantJobs { get; set; }
+
+    /// <summary>The quota of tenants without one of their own: <see cref="TenantQuotas.PixelStepsPerDay"/>; null for no limit.</summary>
+    public long? TenantPixelStepsPerDay { get; set; }
+
+    /// <summary>The quota of tenants without one of their own: <see cref="TenantQuotas.StoredBytes"/>; null for no limit.</summary>
+    public long? TenantStoredBytes { get; set; }
+
+    /// <summary>
     /// The bearer token that operators' calls must contain, 16 characters and more. When null, a single process creates a token at its first start
     /// and keeps it in its data folder; other processes refuse operations.
     /// </summary>
     public string? OperatorToken { get; set; }
 
-    /// <summary>The networks from which operators may call: IP addresses, or networks such as 10.0.0.0/8; the machine itself when empty.</summary>
+    /// <summary>The bearer token with which metrics, workers and load can be read, 16 characters and more; null for none.</summary>
+    public string? MetricsToken { get; set; }
+
+    /// <summary>
+    /// The networks from which the operators' ports may be called: IP addresses, or networks such as 10.0.0.0/8; any when empty.
+    /// </summary>
     public string[] OperatorNetworks { get; set; } = [];
 
     /// <summary>Origins whose web pages may call the gateway, such as https://studio.example.org, or * for all; none when empty.</summary>
     public string[] Origins { get; set; } = [];
+
+    /// <summary>Whether callers need credentials.</summary>
+    public bool RequiresAuthentication => Authentication == AuthenticationRequired;
 
     /// <summary>Whether this process is part of a cluster.</summary>
     public bool IsCluster => RabbitMq is not null;
@@ -239,9 +290,10 @@ public sealed class PlatformOptions
     public IReadOnlyList<IPNetwork> TrustedNetworks() => [.. TrustedProxies.Select(ReadNetwork).OfType<IPNetwork>()];
 
     /// <summary><see cref="OperatorNetworks"/> as networks.</summary>
-    public IReadOnlyList<IPNetwork> OperatorsNetworks() => OperatorNetworks.Length == 0
-        ? [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")]
-        : [.. OperatorNetworks.Select(ReadNetwork).OfType<IPNetwork>()];
+    public IReadOnlyList<IPNetwork> OperatorsNetworks() => [.. OperatorNetworks.Select(ReadNetwork).OfType<IPNetwork>()];
+
+    /// <summary>The quotas of tenants without quotas of their own.</summary>
+    public TenantQuotas ReadTenantQuotas() => new(TenantRequestsPerMinute, TenantJobs, TenantPixelStepsPerDay, TenantStoredBytes);
 
     /// <summary>Parses an address or a network as a network; null for any other text.</summary>
     internal static IPNetwork? ReadNetwork(string text) =>

@@ -1,4 +1,5 @@
 using System.Net;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Devices;
 using Microsoft.Extensions.Options;
@@ -8,8 +9,11 @@ namespace Brownian.Hosting;
 /// <summary>Validates the settings.</summary>
 internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOptions>
 {
-    /// <summary>The least length of the operators' token.</summary>
+    /// <summary>The least length of a token.</summary>
     private const int MinTokenLength = 16;
+
+    /// <summary>The largest quota of requests, each of which is remembered for a minute.</summary>
+    internal const long MaxRequestsPerMinute = 100_000;
 
     /// <summary>Returns every fault at once, each with the field, the value and what is allowed.</summary>
     public ValidateOptionsResult Validate(string? name, PlatformOptions options)
@@ -91,13 +95,19 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         CheckEach(
             nameof(PlatformOptions.Origins), options.Origins, IsOrigin,
             "a scheme, a host and where needed a port, such as https://studio.example.org or http://127.0.0.1:3000; or *");
-        if (options.OperatorToken is { Length: > 0 and < MinTokenLength } token)
+        foreach ((string field, string? value) in ((string, string?)[])
+            [(nameof(PlatformOptions.OperatorToken), options.OperatorToken), (nameof(PlatformOptions.MetricsToken), options.MetricsToken)])
         {
-            faults.Add(
-                new FieldFault(
-                    PlatformOptions.Field(nameof(PlatformOptions.OperatorToken)),
-                    $"has {token.Length} characters; allowed: {MinTokenLength} and more"));
+            if (value is { Length: > 0 and < MinTokenLength } token)
+            {
+                faults.Add(new FieldFault(PlatformOptions.Field(field), $"has {token.Length} characters; allowed: {MinTokenLength} and more"));
+            }
         }
+        Check(nameof(PlatformOptions.TenantRequestsPerMinute), options.TenantRequestsPerMinute, 0, MaxRequestsPerMinute);
+        Check(nameof(PlatformOptions.TenantJobs), options.TenantJobs, 0, long.MaxValue);
+        Check(nameof(PlatformOptions.TenantPixelStepsPerDay), options.TenantPixelStepsPerDay, 0, long.MaxValue);
+        Check(nameof(PlatformOptions.TenantStoredBytes), options.TenantStoredBytes, 0, long.MaxValue);
+        CheckAuthentication(options, faults);
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.Select(fault => fault.ToString()));
 
         void CheckEach(string name, string[] values, Func<string, bool> isAllowed, string allowed)
@@ -117,6 +127,47 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
             {
                 faults.Add(FieldFault.Of(PlatformOptions.Field(name), given, string.Create(CultureInfo.InvariantCulture, $"{minimum}..{maximum}")));
             }
+        }
+    }
+
+    private static void CheckAuthentication(PlatformOptions options, List<FieldFault> faults)
+    {
+        (string Name, string Address)[] listening =
+            [(nameof(PlatformOptions.Listen), options.Listen), (nameof(PlatformOptions.OperatorListen), options.OperatorListen)];
+        string[] open =
+        [
+            .. listening.Where(pair => IPAddress.TryParse(pair.Address, out IPAddress? address) && !IPAddress.IsLoopback(address))
+                .Select(pair => $"{pair.Name} {pair.Address}"),
+        ];
+        const string Values = "required (docs/security.md), or none, which lets every caller in";
+        if (options.Authentication is { } given && given is not (PlatformOptions.AuthenticationRequired or PlatformOptions.AuthenticationNone))
+        {
+            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.Authentication)), given, Values));
+        }
+        else if (options.Authentication is null && open.Length > 0)
+        {
+            faults.Add(new FieldFault(
+                PlatformOptions.Field(nameof(PlatformOptions.Authentication)),
+                $"is missing; other machines can reach {string.Join(" and ", open)}; allowed: {Values}"));
+        }
+        if (options.InitialKey is { } key && !KeyText.TryParse(key, out _))
+        {
+            // Without the value, which may be a secret.
+            faults.Add(new FieldFault(PlatformOptions.Field(nameof(PlatformOptions.InitialKey)), "is not an API key; allowed: " + KeyText.Allowed));
+        }
+        if (options.OidcAuthority is { } authority
+            && !(Uri.TryCreate(authority, UriKind.Absolute, out Uri? uri)
+                && (uri.Scheme == Uri.UriSchemeHttps || uri is { Scheme: "http", IsLoopback: true })))
+        {
+            faults.Add(FieldFault.Of(
+                PlatformOptions.Field(nameof(PlatformOptions.OidcAuthority)), authority, "https://host/path; http only for this machine itself"));
+        }
+        if ((options.OidcAuthority is null) != (options.OidcAudience is null))
+        {
+            faults.Add(new FieldFault(
+                PlatformOptions.Field(
+                    options.OidcAudience is null ? nameof(PlatformOptions.OidcAudience) : nameof(PlatformOptions.OidcAuthority)),
+                "is missing; an issuer needs both OidcAuthority and OidcAudience"));
         }
     }
 

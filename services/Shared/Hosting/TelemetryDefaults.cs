@@ -1,3 +1,4 @@
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -56,5 +57,6 @@ internal static class TelemetryDefaults
         }
     }
 
-    public static void Map(WebApplication app) => app.MapPrometheusScrapingEndpoint("/metrics").OnPort(ListeningPort.Operators);
+    public static void Map(WebApplication app) =>
+        app.MapPrometheusScrapingEndpoint("/metrics").OnPort(ListeningPort.Operators).Requires(Permission.Metrics);
 }

@@ -1,8 +1,10 @@
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.V1;
 using Google.Protobuf;
 using StackExchange.Redis;
+using Tenant = Brownian.Jobs.Access.Tenant;
 
 namespace Brownian.Jobs.Redis;
 
@@ -23,11 +25,20 @@ public sealed class RedisJobStore : IJobStore
 
     /// <summary>
     /// Keys 3 to 6: due, active, queues, prefix of the queues' keys; 10: prefix of the previews' keys, which are removed when their jobs end; 11: the
-    /// outbox, sorted by the time of the step. Arguments as in <see cref="Columns"/>.
+    /// outbox, sorted by the time of the step; 12: prefix of the keys of tenants. Arguments as in <see cref="Columns"/>.
     /// </summary>
-    private const string IndexFunction =
+    private const string IndexFunction = RedisTenants.Functions +
         """
-        local function index(id, due, active, queue, sent, work, units)
+        local function index(id, due, active, queue, sent, work, units, bytes)
+          local tenant = redis.call('HGET', KEYS[1], 'tenant')
+          if tenant then
+            redis.call(active == '1' and 'SADD' or 'SREM', KEYS[12] .. tenant .. ':active', id)
+            local more = tonumber(bytes) - tonumber(redis.call('HGET', KEYS[1], 'bytes') or 0)
+            if more ~= 0 then
+              redis.call('HSET', KEYS[1], 'bytes', bytes)
+              redis.call('HINCRBY', KEYS[12] .. tenant, 'bytes', more)
+            end
+          end
           local was = redis.call('HGET', KEYS[1], 'queue')
           if was and was ~= queue then
             redis.call('ZREM', KEYS[6] .. was, id)
@@ -51,20 +62,23 @@ public sealed class RedisJobStore : IJobStore
 
     private const string CreateScript = IndexFunction +
         """
-        local id, version, record, due, active, queue, sent, work, units, definition, key = unpack(ARGV)
+        local id, version, record, due, active, queue, sent, work, units, bytes, definition, key, tenant, steps = unpack(ARGV, 1, 14)
         local known = redis.call('EXISTS', KEYS[1]) == 1 and KEYS[1]
         if not known and key ~= '' then
           local other = redis.call('HGET', KEYS[8], key)
           if other and redis.call('EXISTS', KEYS[9] .. other) == 1 then known = KEYS[9] .. other end
         end
         if known then return redis.call('HMGET', known, 'definition', 'record', 'version') end
-        redis.call('HSET', KEYS[1], 'version', version, 'definition', definition, 'record', record)
+        local day, kind, held, wait = admit(KEYS[12], KEYS[4], tenant, id, steps, unpack(ARGV, 15))
+        if not day then return { kind, held, wait } end
+        redis.call('HSET', KEYS[1], 'version', version, 'definition', definition, 'record', record, 'tenant', tenant, 'day', day)
+        if tenant ~= 'default' then redis.call('ZADD', KEYS[12] .. tenant .. ':jobs', 0, id) end
         if key ~= '' then
           redis.call('HSET', KEYS[1], 'key', key)
           redis.call('HSET', KEYS[8], key, id)
         end
         redis.call('ZADD', KEYS[7], 0, id)
-        index(id, due, active, queue, sent, work, units)
+        index(id, due, active, queue, sent, work, units, bytes)
         return false
         """;
 
@@ -74,16 +88,21 @@ public sealed class RedisJobStore : IJobStore
     /// </summary>
     private const string WriteScript = IndexFunction +
         """
-        local id, version, record, due, active, queue, sent, work, units, before, channel, most, time, outbox = unpack(ARGV, 1, 14)
+        local id, version, record, due, active, queue, sent, work, units, bytes = unpack(ARGV, 1, 10)
+        local before, channel, most, time, outbox, outcome, images, unspent = unpack(ARGV, 11, 18)
         if redis.call('HGET', KEYS[1], 'version') ~= before then return 0 end
 
         """ + RedisConnection.EvenWhenFull +
         """
-        for i = 15, #ARGV, 2 do
+        if outcome ~= '' and redis.call('SISMEMBER', KEYS[4], id) == 1 then
+          local owner = redis.call('HMGET', KEYS[1], 'tenant', 'day')
+          if owner[1] then settle(KEYS[12], owner[1], owner[2], outcome, images, unspent) end
+        end
+        for i = 19, #ARGV, 2 do
           redis.call('XADD', KEYS[2], 'MAXLEN', '~', most, ARGV[i] .. '-0', 'event', ARGV[i + 1])
         end
         redis.call('HSET', KEYS[1], 'version', version, 'record', record)
-        index(id, due, active, queue, sent, work, units)
+        index(id, due, active, queue, sent, work, units, bytes)
         for event in string.gmatch(outbox, '%S+') do redis.call('ZADD', KEYS[11], time, event) end
         redis.call('PUBLISH', channel, id)
         return 1
@@ -92,7 +111,9 @@ public sealed class RedisJobStore : IJobStore
     private const string RemoveScript = IndexFunction +
         """
         local id = ARGV[1]
-        index(id, '', '0', '', '', '', '')
+        local tenant = redis.call('HGET', KEYS[1], 'tenant')
+        if tenant then redis.call('ZREM', KEYS[12] .. tenant .. ':jobs', id) end
+        index(id, '', '0', '', '', '', '', 0)
         redis.call('ZREM', KEYS[11], unpack(ARGV, 2))
         local key = redis.call('HGET', KEYS[1], 'key')
         if key and redis.call('HGET', KEYS[8], key) == id then redis.call('HDEL', KEYS[8], key) end
@@ -145,6 +166,7 @@ public sealed class RedisJobStore : IJobStore
     private readonly JobPolicy _policy;
     private readonly JobSignals _signals = new();
     private readonly PostSignals _posts = new();
+    private readonly RedisTenants _tenants;
     private double _fill;
     private long _filled;
 
@@ -153,7 +175,7 @@ public sealed class RedisJobStore : IJobStore
     /// <param name="policy">The policy, which determines when jobs must be checked.</param>
     public RedisJobStore(RedisConnection redis, JobPolicy policy)
     {
-        (_redis, _policy) = (redis, policy);
+        (_redis, _policy, _tenants) = (redis, policy, new RedisTenants(redis));
         redis.Listen(Changes, _signals.Raise, _signals.RaiseAll);
     }
 
@@ -161,14 +183,22 @@ public sealed class RedisJobStore : IJobStore
     public TimeProvider Clock => _redis.Clock;
 
     /// <inheritdoc/>
-    public async Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken)
+    public async Task<StoredJob?> CreateAsync(StoredJob job, Admission admission, CancellationToken cancellationToken)
     {
-        RedisResult known = await _redis.RunAsync(
+        RedisResult answer = await _redis.RunAsync(
             CreateScript,
             Keys(job.Definition.Id),
-            [.. Columns(job), JobJson.Write(job.Definition), job.Definition.IdempotencyKey ?? ""],
+            [
+                .. Columns(job), JobJson.Write(job.Definition), job.Definition.StoredKey ?? "", job.Definition.TenantName, job.Definition.PixelSteps,
+                .. RedisTenants.Limits(admission),
+            ],
             cancellationToken).ConfigureAwait(false);
-        return known.IsNull ? null : Read((RedisValue[])known!);
+        if (answer.IsNull)
+        {
+            return null;
+        }
+        RedisTenants.ThrowIfRefused(answer);
+        return Read((RedisValue[])answer!);
     }
 
     /// <inheritdoc/>
@@ -199,6 +229,9 @@ public sealed class RedisJobStore : IJobStore
             MaxEvents,
             outbox.Count == 0 ? "" : Clock.GetUtcNow().ToUnixTimeMilliseconds(),
             string.Join(' ', outbox.Select(kind => new PendingEvent(before.Definition.Id, kind).Id)),
+            after.Outcome is { } outcome ? RedisTenants.NameOf(outcome) : "",
+            after.Record.Artifacts.Count,
+            after.Outcome is null or UsageOutcome.Done ? 0 : before.PixelStepsLeft(),
         };
         foreach (JobEvent update in change.Events)
         {
@@ -249,7 +282,7 @@ public sealed class RedisJobStore : IJobStore
         string? last = query.After;
         while (true)
         {
-            string[] ids = await IdsAsync(last, cancellationToken).ConfigureAwait(false);
+            string[] ids = await IdsAsync(query.Tenant, last, cancellationToken).ConfigureAwait(false);
             foreach (StoredJob? job in await FindAsync(ids, cancellationToken).ConfigureAwait(false))
             {
                 // A job that was removed in between is null.
@@ -348,6 +381,28 @@ public sealed class RedisJobStore : IJobStore
         _redis.RunAsync(RemoveScript, Keys(id), [id, .. Members(PendingEvent.AllOf(id))], cancellationToken);
 
     /// <inheritdoc/>
+    public Task<long> AdmitAsync(DirectCall direct, Admission admission, TimeSpan lease, CancellationToken cancellationToken) =>
+        _tenants.AdmitAsync(direct, admission, lease, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RenewAsync(DirectCall direct, TimeSpan lease, CancellationToken cancellationToken) =>
+        _tenants.RenewAsync(direct, lease, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task EndAsync(DirectCall direct, long day, UsageOutcome outcome, int images, long unspent, CancellationToken cancellationToken) =>
+        _tenants.EndAsync(direct, day, outcome, images, unspent, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<TenantHeld> HeldAsync(string tenant, CancellationToken cancellationToken) => _tenants.HeldAsync(tenant, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<long> ImageBytesAsync(string tenant, CancellationToken cancellationToken) => _tenants.ImageBytesAsync(tenant, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<TenantUsage>> UsageAsync(DateOnly first, DateOnly last, string? tenant, CancellationToken cancellationToken) =>
+        _tenants.UsageAsync(first, last, tenant, cancellationToken);
+
+    /// <inheritdoc/>
     public IDisposable OnChange(string id, Action changed) => _signals.Add(id, changed);
 
     /// <inheritdoc/>
@@ -421,7 +476,7 @@ public sealed class RedisJobStore : IJobStore
     [
         JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"),
         _redis.Key("idempotency"), JobKey(""),
-        PreviewKey(""), OutboxKey,
+        PreviewKey(""), OutboxKey, RedisTenants.Prefix(_redis),
     ];
 
     private RedisValue[] Columns(StoredJob job)
@@ -439,6 +494,7 @@ public sealed class RedisJobStore : IJobStore
             queue is null ? "" : Milliseconds(job.Record.Sent ?? default),
             work?.Key ?? "",
             work?.Units ?? 0,
+            job.StoredBytes,
         ];
     }
 
@@ -454,11 +510,15 @@ public sealed class RedisJobStore : IJobStore
         return [.. ids.Select(id => id.ToString())];
     }
 
-    private async Task<string[]> IdsAsync(string? before, CancellationToken cancellationToken)
+    /// <summary>
+    /// Returns ids, newest first. The default tenant also has the jobs of versions that stored no tenants, which are in the index of all.
+    /// </summary>
+    private async Task<string[]> IdsAsync(string? tenant, string? before, CancellationToken cancellationToken)
     {
+        RedisKey index = tenant is null or Tenant.Default ? _redis.Key("jobs") : _redis.Key($"tenant:{tenant}:jobs");
         RedisResult ids = await _redis.UseAsync(
             database =>
-                database.ExecuteAsync("ZREVRANGEBYLEX", _redis.Key("jobs"), before is null ? "+" : "(" + before, "-", "LIMIT", 0, Chunk),
+                database.ExecuteAsync("ZREVRANGEBYLEX", index, before is null ? "+" : "(" + before, "-", "LIMIT", 0, Chunk),
                 cancellationToken).ConfigureAwait(false);
         return (string[])ids!;
     }

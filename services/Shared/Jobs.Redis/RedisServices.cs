@@ -1,3 +1,4 @@
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Artifacts;
 using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Catalog;
@@ -14,7 +15,7 @@ public static class RedisServices
 {
     private const string Cache = "cache";
 
-    /// <summary>Adds the stores of jobs, tensors, images, uploads and the catalogue, the cache and its lock.</summary>
+    /// <summary>Adds the stores of jobs, tensors, images, uploads, keys and the catalogue, the cache and its lock.</summary>
     /// <param name="services">The services to add to.</param>
     /// <param name="connect">Connects to the store.</param>
     /// <param name="connectCache">
@@ -29,6 +30,8 @@ public static class RedisServices
         services.AddSingleton<ICatalog, RedisCatalog>();
         services.AddSingleton<IUploadLedger, RedisUploadLedger>();
         services.AddSingleton<IArtifactStore, RedisArtifactStore>();
+        services.AddSingleton<IAccessStore, RedisAccessStore>();
+        services.AddSingleton<IAuditLog, RedisAuditLog>();
         services.AddKeyedSingleton(Cache, (provider, _) => connectCache?.Invoke() ?? provider.GetRequiredService<RedisConnection>());
         services.AddStackExchangeRedisCache(_ => { });
         services.AddOptions<RedisCacheOptions>().Configure<IServiceProvider>((cache, provider) =>

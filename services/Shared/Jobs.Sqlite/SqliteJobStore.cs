@@ -1,3 +1,4 @@
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.V1;
@@ -23,11 +24,14 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     /// <summary>Only current watchers use previews, so they are not written to the disk.</summary>
     private readonly Dictionary<string, JobPreview> _previews = new(StringComparer.Ordinal);
 
+    private readonly SqliteTenants _tenants;
+
     private long _lastPreview;
 
     private SqliteJobStore(SqliteConnection connection, JobPolicy policy, TimeProvider clock)
     {
         (_connection, _policy, Clock) = (connection, policy, clock);
+        _tenants = new SqliteTenants(Command);
     }
 
     /// <inheritdoc/>
@@ -62,14 +66,25 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             Run(connection, $"""
                 CREATE TABLE IF NOT EXISTS jobs (
                   id TEXT PRIMARY KEY, version INTEGER NOT NULL, definition BLOB NOT NULL, record BLOB NOT NULL,
-                  active INTEGER NOT NULL, due INTEGER, queue TEXT, sent INTEGER, idempotency_key TEXT UNIQUE) WITHOUT ROWID;
+                  active INTEGER NOT NULL, due INTEGER, queue TEXT, sent INTEGER, idempotency_key TEXT UNIQUE,
+                  tenant TEXT, day INTEGER, bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
                 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due) WHERE due IS NOT NULL;
                 CREATE INDEX IF NOT EXISTS jobs_queue ON jobs (queue, sent) WHERE queue IS NOT NULL;
                 CREATE INDEX IF NOT EXISTS jobs_active ON jobs (active) WHERE active = 1;
                 CREATE TABLE IF NOT EXISTS events (job TEXT NOT NULL, id INTEGER NOT NULL, event BLOB NOT NULL, PRIMARY KEY (job, id)) WITHOUT ROWID;
                 CREATE TABLE IF NOT EXISTS outbox (event TEXT PRIMARY KEY, job TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;
+                {SqliteTenants.Schema}
                 PRAGMA user_version = {SchemaVersion};
                 """);
+            // Columns that files of versions up to 0.2 lack. Such a version can open the file again: it does not use them.
+            if ((long)Scalar(connection, "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'tenant'")! == 0)
+            {
+                Run(
+                    connection,
+                    "ALTER TABLE jobs ADD COLUMN tenant TEXT; ALTER TABLE jobs ADD COLUMN day INTEGER; "
+                        + "ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;");
+            }
+            Run(connection, "CREATE INDEX IF NOT EXISTS jobs_tenant ON jobs (tenant, active)");
             return new SqliteJobStore(connection, policy, clock ?? TimeProvider.System);
         }
         catch (SqliteException exception)
@@ -80,21 +95,27 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken) => UseAsync(() =>
+    public Task<StoredJob?> CreateAsync(StoredJob job, Admission admission, CancellationToken cancellationToken) => UseAsync(() =>
     {
+        using SqliteTransaction transaction = _connection.BeginTransaction();
         using SqliteCommand find = Command(
-            "SELECT id FROM jobs WHERE id = $id OR idempotency_key = $key", ("$id", job.Definition.Id), ("$key", job.Definition.IdempotencyKey));
+            "SELECT id FROM jobs WHERE id = $id OR idempotency_key = $key", ("$id", job.Definition.Id), ("$key", job.Definition.StoredKey));
         if (find.ExecuteScalar() is string known)
         {
             return Find(known);
         }
         using SqliteCommand insert = Command(
             """
-            INSERT INTO jobs (id, version, definition, record, active, due, queue, sent, idempotency_key)
-            VALUES ($id, $version, $definition, $record, $active, $due, $queue, $sent, $key)
+            INSERT INTO jobs (id, version, definition, record, active, due, queue, sent, idempotency_key, tenant, day, bytes)
+            VALUES ($id, $version, $definition, $record, $active, $due, $queue, $sent, $key, $tenant, $day, $bytes)
             """,
-            [.. Columns(job), ("$definition", JobJson.Write(job.Definition)), ("$key", job.Definition.IdempotencyKey)]);
+            [
+                .. Columns(job), ("$definition", JobJson.Write(job.Definition)), ("$key", job.Definition.StoredKey),
+                ("$tenant", job.Definition.TenantName),
+                ("$day", _tenants.Admit(job.Definition.TenantName, job.Definition.Id, job.Definition.PixelSteps, admission, Now)),
+            ]);
         insert.ExecuteNonQuery();
+        transaction.Commit();
         return null;
     });
 
@@ -125,13 +146,19 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             using SqliteTransaction transaction = _connection.BeginTransaction();
             using SqliteCommand update = Command(
                 """
-                UPDATE jobs SET version = $version, record = $record, active = $active, due = $due, queue = $queue, sent = $sent
+                UPDATE jobs SET version = $version, record = $record, active = $active, due = $due, queue = $queue, sent = $sent, bytes = $bytes
                 WHERE id = $id AND version = $before
                 """,
                 [.. Columns(after), ("$before", before.Version)]);
             if (update.ExecuteNonQuery() == 0)
             {
                 return false;
+            }
+            if (after.Outcome is { } outcome && !before.Record.HasEnded && DayOf(before.Definition.Id) is { } day)
+            {
+                _tenants.Settle(
+                    before.Definition.TenantName, day, outcome, after.Record.Artifacts.Count,
+                    outcome == UsageOutcome.Done ? 0 : before.PixelStepsLeft());
             }
             foreach (JobEvent jobEvent in change.Events)
             {
@@ -215,7 +242,8 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             // Rows are parsed and matched outside the lock, so that running jobs can use the store in between.
-            List<(string Id, byte[] Definition, byte[] Record, long Version)> rows = await UseAsync(() => Rows(last)).ConfigureAwait(false);
+            List<(string Id, byte[] Definition, byte[] Record, long Version)> rows =
+                await UseAsync(() => Rows(query.Tenant, last)).ConfigureAwait(false);
             foreach ((_, byte[] definition, byte[] record, long version) in rows)
             {
                 var job = new StoredJob(JobJson.Read<JobDefinition>(definition), JobJson.Read<JobRecord>(record), version);
@@ -338,6 +366,44 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     });
 
     /// <inheritdoc/>
+    public Task<long> AdmitAsync(DirectCall direct, Admission admission, TimeSpan lease, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteTransaction transaction = _connection.BeginTransaction();
+        long day = _tenants.Admit(direct.Tenant, direct.Id, direct.PixelSteps, admission, Now);
+        _tenants.Lease(direct, Now + (long)lease.TotalMilliseconds, isNew: true);
+        transaction.Commit();
+        return day;
+    });
+
+    /// <inheritdoc/>
+    public Task RenewAsync(DirectCall direct, TimeSpan lease, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        _tenants.Lease(direct, Now + (long)lease.TotalMilliseconds, isNew: false);
+        return true;
+    });
+
+    /// <inheritdoc/>
+    public Task EndAsync(DirectCall direct, long day, UsageOutcome outcome, int images, long unspent, CancellationToken cancellationToken) =>
+        UseAsync(() =>
+        {
+            using SqliteTransaction transaction = _connection.BeginTransaction();
+            _tenants.Lease(direct, null, isNew: false);
+            _tenants.Settle(direct.Tenant, day, outcome, images, unspent);
+            transaction.Commit();
+            return true;
+        });
+
+    /// <inheritdoc/>
+    public Task<TenantHeld> HeldAsync(string tenant, CancellationToken cancellationToken) => UseAsync(() => _tenants.Held(tenant, Now));
+
+    /// <inheritdoc/>
+    public Task<long> ImageBytesAsync(string tenant, CancellationToken cancellationToken) => UseAsync(() => _tenants.ImageBytes(tenant));
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<TenantUsage>> UsageAsync(DateOnly first, DateOnly last, string? tenant, CancellationToken cancellationToken) =>
+        UseAsync(() => _tenants.Usage(first, last, tenant));
+
+    /// <inheritdoc/>
     public IDisposable OnChange(string id, Action changed) => _signals.Add(id, changed);
 
     /// <inheritdoc/>
@@ -383,17 +449,35 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                 return Task.FromResult(use());
             }
         }
+        catch (QuotaExceededException exception)
+        {
+            return Task.FromException<T>(exception);
+        }
         catch (SqliteException exception)
         {
             return Task.FromException<T>(new PlatformUnavailableException(PlatformPart.JobStore, "SQLite: " + exception.Message, exception));
         }
     }
 
-    /// <summary>Returns the next rows after the given id, newest first.</summary>
-    private List<(string Id, byte[] Definition, byte[] Record, long Version)> Rows(string? after)
+    private long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long? DayOf(string id)
     {
+        using SqliteCommand select = Command("SELECT day FROM jobs WHERE id = $id", ("$id", id));
+        return select.ExecuteScalar() as long?;
+    }
+
+    /// <summary>Returns the next rows after the given id, newest first.</summary>
+    private List<(string Id, byte[] Definition, byte[] Record, long Version)> Rows(string? tenant, string? after)
+    {
+        // Jobs of versions that stored no tenants are the default one's.
         using SqliteCommand select = Command(
-            "SELECT id, definition, record, version FROM jobs WHERE $after IS NULL OR id < $after ORDER BY id DESC LIMIT $most",
+            """
+            SELECT id, definition, record, version FROM jobs
+            WHERE ($after IS NULL OR id < $after) AND ($tenant IS NULL OR tenant = $tenant OR (tenant IS NULL AND $tenant = 'default'))
+            ORDER BY id DESC LIMIT $most
+            """,
+            ("$tenant", tenant),
             ("$after", after),
             ("$most", Chunk));
         using SqliteDataReader reader = select.ExecuteReader();
@@ -436,6 +520,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             ("$due", JobRules.NextCheck(job.Definition, job.Record, _policy)?.ToUnixTimeMilliseconds()),
             ("$queue", queue?.Name),
             ("$sent", queue is null ? null : job.Record.Sent?.ToUnixTimeMilliseconds()),
+            ("$bytes", job.StoredBytes),
         ];
     }
 

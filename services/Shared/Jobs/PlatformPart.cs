@@ -20,4 +20,7 @@ public enum PlatformPart
 
     /// <summary>A requested model, while workers are starting and have not announced theirs.</summary>
     Model,
+
+    /// <summary>The OpenID Connect issuer of tokens.</summary>
+    Issuer,
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Wire;
 using Brownian.Models.Plans;
@@ -15,6 +17,7 @@ namespace Brownian.Workers;
 /// <param name="roles">The roles.</param>
 /// <param name="runners">The runners of stages.</param>
 /// <param name="services">Provides the gates of the roles, which all calls to a role share.</param>
+[Requires(Permission.Stages)]
 public sealed class StageService(IEnumerable<WorkerRole> roles, IReadOnlyList<IStageRunner> runners, IServiceProvider services) : Stages.StagesBase
 {
     /// <inheritdoc/>

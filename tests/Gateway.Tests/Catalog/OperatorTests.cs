@@ -29,7 +29,8 @@ public sealed class OperatorTests : IDisposable
         string id = node.Services.GetServices<StageWorker>().First().Id;
         foreach (string? token in (string?[])[null, "", "another-token-of-some-length", Node.OperatorToken + "x", Node.OperatorToken[..^1]])
         {
-            using var client = new BrownianClient([node.GrpcAddress], operatorAddress: node.OperatorAddress, operatorToken: token);
+            using var client = new BrownianClient(
+                [node.GrpcAddress], new BrownianClientOptions { OperatorAddress = node.OperatorAddress, OperatorToken = token });
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => OperateAsync(client, operation, id));
             Assert.Equal(StatusCode.Unauthenticated, refused.StatusCode);
             using var json = new HttpRequestMessage(HttpMethod.Post, $"/v1/workers/{id}/{operation}")
@@ -67,7 +68,8 @@ public sealed class OperatorTests : IDisposable
             Assert.Equal(HttpStatusCode.OK, (await node.Http.GetAsync(path, Stop)).StatusCode);
             Assert.Equal(HttpStatusCode.OK, (await node.Operators.GetAsync(path, Stop)).StatusCode);
         }
-        using var crossed = new BrownianClient([node.OperatorAddress!], operatorAddress: node.GrpcAddress, operatorToken: Node.OperatorToken);
+        using var crossed = new BrownianClient(
+            [node.OperatorAddress!], new BrownianClientOptions { OperatorAddress = node.GrpcAddress, OperatorToken = Node.OperatorToken });
         Assert.Equal(
             StatusCode.Unimplemented,
             (await Assert.ThrowsAsync<RpcException>(
@@ -111,7 +113,8 @@ public sealed class OperatorTests : IDisposable
             {
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
             }
-            using var client = new BrownianClient([node.GrpcAddress], operatorAddress: node.OperatorAddress, operatorToken: token);
+            using var client = new BrownianClient(
+                [node.GrpcAddress], new BrownianClientOptions { OperatorAddress = node.OperatorAddress, OperatorToken = token });
             string id = node.Services.GetServices<StageWorker>().First().Id;
             await OperateAsync(client, "pause", id);
             await OperateAsync(client, "resume", id);
@@ -126,7 +129,7 @@ public sealed class OperatorTests : IDisposable
         RpcException refused =
             await Assert.ThrowsAsync<RpcException>(() => OperateAsync(node.Client, "pause", node.Services.GetServices<StageWorker>().First().Id));
 
-        Assert.Equal(StatusCode.PermissionDenied, refused.StatusCode);
+        Assert.Equal(StatusCode.Unauthenticated, refused.StatusCode);
         Assert.Contains("Platform:OperatorToken", refused.Status.Detail, StringComparison.Ordinal);
     }
 

@@ -2,6 +2,7 @@ using Brownian.Gateway.Direct;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
@@ -9,6 +10,7 @@ using Brownian.Models.Stages;
 using Brownian.V1;
 using Brownian.Workers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Brownian.Gateway.Tests.Direct;
 
@@ -30,7 +32,7 @@ public sealed class DirectServiceTests : IDisposable
             [.. _stubs.Settings(_stubs.Add()), "Ephemeral=true"]);
         JobService jobs = node.Services.GetRequiredService<JobService>();
         var runner = new StubbornRunner();
-        var jobService = new DirectService(new LocalStages([runner]), jobs);
+        var jobService = new DirectService(new LocalStages([runner]), jobs, TimeProvider.System, NullLogger<DirectService>.Instance);
         using var callers = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         Task[] calls = [.. Enumerable.Range(0, MaxCalls).Select(_ => CallAsync(callers.Token))];
         await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);
@@ -68,8 +70,9 @@ public sealed class DirectServiceTests : IDisposable
                 Created = jobs.Now,
                 Plan = new Plan { Stages = [new PlanStage { Name = "write", Kind = StubbornRunner.OnlyKind }] },
             };
-            var files = new RequestFiles(node.Services.GetRequiredService<UploadService>(), id);
-            await foreach (JobEvent item in jobService.GenerateAsync(definition, files, cancellationToken))
+            var files = new RequestFiles(
+                node.Services.GetRequiredService<UploadService>(), new Uploader(Caller.Anonymous, "local"), id);
+            await foreach (JobEvent item in jobService.GenerateAsync(definition, TenantQuotas.None, files, cancellationToken))
             {
                 Assert.Null(item.Failed);
             }

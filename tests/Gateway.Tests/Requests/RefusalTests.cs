@@ -27,6 +27,8 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
 
     public static TheoryData<string> Forms => [Memory, Folder, Cluster];
 
+    private static Gateway.Uploads.Uploader Local { get; } = new(Jobs.Access.Caller.Anonymous, "127.0.0.1");
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -141,7 +143,7 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         Gateway.Requests.RequestService requests = node.Services.GetRequiredService<Gateway.Requests.RequestService>();
         JobService jobService = node.Services.GetRequiredService<JobService>();
         (JobDefinition left, _) =
-            await requests.DefineAsync(Gateway.Requests.RequestMessages.Read(request, jobService.Now, []), isDirect: false, [], Stop);
+            await requests.DefineAsync(Gateway.Requests.RequestMessages.Read(request, jobService.Now, []), Local, isDirect: false, [], Stop);
         Assert.Null(await node.Services.GetRequiredService<IJobStore>().CreateAsync(new StoredJob(left, JobRules.Submit(jobService.Now), 1), Stop));
 
         Job resent = await node.Client.Generation.SubmitAsync(request, cancellationToken: Stop);
@@ -160,7 +162,8 @@ public sealed class RefusalTests(RealServers servers) : IAsyncDisposable
         Gateway.Requests.RequestService requests = node.Services.GetRequiredService<Gateway.Requests.RequestService>();
         JobService jobService = node.Services.GetRequiredService<JobService>();
         (JobDefinition left, Gateway.Requests.RequestFiles files) = await requests.DefineAsync(
-            Gateway.Requests.RequestMessages.Read(Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), jobService.Now, []), isDirect: false, [], Stop);
+            Gateway.Requests.RequestMessages.Read(Stubs.Upscale(model, Stubs.DataUrl(Stubs.Png())), jobService.Now, []), Local, isDirect: false,
+            [], Stop);
         left = left with { Created = jobService.Now - TimeSpan.FromHours(1) };
         JobFile file = Assert.Single(files.Own);
         await _stores.Artifacts.PutAsync(file.Id, file.Bytes, TimeSpan.FromDays(1), Stop);

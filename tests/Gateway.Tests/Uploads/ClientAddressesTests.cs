@@ -1,5 +1,4 @@
 using System.Net;
-using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
 using Microsoft.AspNetCore.Http;
 

@@ -55,17 +55,25 @@ public sealed class KillCluster : IAsyncLifetime
             .Select(role => ServiceProcess.StartAsync(role, Settings, repository: repository))));
 
     /// <summary>Starts a service that is killed at a fault point; the caller disposes it.</summary>
-    internal Task<ServiceProcess> StartAsync(string role, string? fault) => ServiceProcess.StartAsync(role, Settings, fault);
+    internal Task<ServiceProcess> StartAsync(string role, string? fault) =>
+        ServiceProcess.StartAsync(role, [.. Settings, .. role == "gateway" ? Node.Secured : []], fault);
 
     /// <summary>Starts a service with settings of its own; the caller disposes it.</summary>
     internal Task<ServiceProcess> StartWithAsync(string role, params string[] settings) =>
-        ServiceProcess.StartAsync(role, [.. Settings, .. settings]);
+        ServiceProcess.StartAsync(role, [.. Settings, .. role == "gateway" ? Node.Secured : [], .. settings]);
 
     internal ServiceProcess Find(string role) => _processes.First(process => process.Role == role);
 
+    /// <summary>How a client calls the gateways, which require credentials.</summary>
+    internal static BrownianClientOptions ClientOptions { get; } = new()
+    {
+        RetryTimeout = TimeSpan.FromSeconds(60),
+        Credentials = BrownianClientOptions.Fixed(Node.ApiKey),
+    };
+
     /// <summary>A client of all gateways.</summary>
     internal BrownianClient CreateClient() =>
-        new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)], TimeSpan.FromSeconds(60));
+        new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)], ClientOptions);
 
     /// <summary>Makes a job and follows it to its end, also when gateways are killed.</summary>
     internal static async Task<List<JobEvent>> GenerateAsync(BrownianClient client, GenerateRequest request)

@@ -544,9 +544,9 @@ public abstract class ServiceContract : IAsyncLifetime
                 HttpHandler = new Grpc.Net.Client.Web.GrpcWebHandler(new HttpClientHandler()),
                 HttpVersion = HttpVersion.Version11
             });
-        Job job = await new V1.Generation.GenerationClient(web).SubmitAsync(Stubs.Request(model, 1), cancellationToken: Stop);
+        Job job = await new V1.Generation.GenerationClient(web).SubmitAsync(Stubs.Request(model, 1), node.Credentials, cancellationToken: Stop);
         using AsyncServerStreamingCall<JobEvent> watch =
-            new V1.Generation.GenerationClient(web).Watch(new WatchJobRequest { Id = job.Id }, cancellationToken: Stop);
+            new V1.Generation.GenerationClient(web).Watch(new WatchJobRequest { Id = job.Id }, node.Credentials, cancellationToken: Stop);
         Assert.NotNull((await ReadAsync(watch.ResponseStream.ReadAllAsync(Stop)))[^1].Done);
 
         using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(node.GrpcAddress);
@@ -555,7 +555,8 @@ public abstract class ServiceContract : IAsyncLifetime
             (await new Grpc.Health.V1.Health.HealthClient(channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop))
                 .Status);
         using var reflection =
-            new Grpc.Reflection.V1Alpha.ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(cancellationToken: Stop);
+            new Grpc.Reflection.V1Alpha.ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(
+                node.Credentials, cancellationToken: Stop);
         await reflection.RequestStream.WriteAsync(new Grpc.Reflection.V1Alpha.ServerReflectionRequest { ListServices = "" }, Stop);
         Assert.True(await reflection.ResponseStream.MoveNext(Stop));
         string[] services = [.. reflection.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name)];
@@ -583,6 +584,7 @@ public abstract class ServiceContract : IAsyncLifetime
             Content =
                 new ByteArrayContent([0, 0, 0, 0, 6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) { Headers = { { "content-type", "application/grpc" } } },
         };
+        garbage.Headers.Authorization = node.Http.DefaultRequestHeaders.Authorization;
         using HttpResponseMessage answer = await http.SendAsync(garbage, Stop);
         await answer.Content.ReadAsByteArrayAsync(Stop);
         string? status = answer.TrailingHeaders.TryGetValues("grpc-status", out IEnumerable<string>? values) ? values.Single()

@@ -12,6 +12,8 @@ namespace Brownian.Scaling.Tests.Simulation;
 /// <summary>The gateway's scaler, asked over gRPC in the way of KEDA. Its work is that of a simulated pool.</summary>
 internal sealed class GrpcPoolScaler : IPoolScaler, IPendingWork, IAsyncDisposable
 {
+    private const string Token = "the-readers-of-metrics";
+
     private readonly SimulatedTime _time = new();
     private readonly MemoryCatalog _catalog = new();
     private readonly ScaledObjectRef _pool = new() { Name = "denoiser", Namespace = "images" };
@@ -46,13 +48,15 @@ internal sealed class GrpcPoolScaler : IPoolScaler, IPendingWork, IAsyncDisposab
             },
             TestContext.Current.CancellationToken);
         var service = new ExternalScalerService(
-            new PoolScaler(new PlatformLoad(scaler._catalog, scaler, scaler._time), scaler._time), scaler._time, new NeverStops());
+            new PoolScaler(new PlatformLoad(scaler._catalog, scaler, scaler._time), scaler._time), scaler._time, new NeverStops(), 
+            new Hosting.OperatorAccess(new Hosting.PlatformOptions { MetricsToken = Token }, null));
         scaler._server = await GrpcServer.StartAsync(service);
         scaler._channel = GrpcChannel.ForAddress(scaler._server.Address);
         scaler._client = new ExternalScaler.ExternalScalerClient(scaler._channel);
         scaler._pool.ScalerMetadata.Add(
             new Dictionary<string, string>
             {
+                ["tokenFromEnv"] = Token,
                 ["role"] = "denoiser",
                 ["models"] = "model",
                 ["provider"] = "cuda",

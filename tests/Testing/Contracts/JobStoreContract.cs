@@ -9,7 +9,7 @@ using Brownian.V1;
 namespace Brownian.Testing.Contracts;
 
 /// <summary>The behaviour of every store of jobs.</summary>
-public abstract class JobStoreContract : IAsyncLifetime
+public abstract partial class JobStoreContract : IAsyncLifetime
 {
     private static readonly JobPolicy Policy = TestJobs.Policy;
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);

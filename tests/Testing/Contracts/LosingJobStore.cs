@@ -1,4 +1,5 @@
 using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.V1;
 
@@ -35,7 +36,24 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
         return written;
     }
 
-    public Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken) => inner.CreateAsync(job, cancellationToken);
+    public Task<StoredJob?> CreateAsync(StoredJob job, Admission admission, CancellationToken cancellationToken) =>
+        inner.CreateAsync(job, admission, cancellationToken);
+
+    public Task<long> AdmitAsync(DirectCall direct, Admission admission, TimeSpan lease, CancellationToken cancellationToken) =>
+        inner.AdmitAsync(direct, admission, lease, cancellationToken);
+
+    public Task RenewAsync(DirectCall direct, TimeSpan lease, CancellationToken cancellationToken) =>
+        inner.RenewAsync(direct, lease, cancellationToken);
+
+    public Task EndAsync(DirectCall direct, long day, UsageOutcome outcome, int images, long unspent, CancellationToken cancellationToken) =>
+        inner.EndAsync(direct, day, outcome, images, unspent, cancellationToken);
+
+    public Task<TenantHeld> HeldAsync(string tenant, CancellationToken cancellationToken) => inner.HeldAsync(tenant, cancellationToken);
+
+    public Task<long> ImageBytesAsync(string tenant, CancellationToken cancellationToken) => inner.ImageBytesAsync(tenant, cancellationToken);
+
+    public Task<IReadOnlyList<TenantUsage>> UsageAsync(DateOnly first, DateOnly last, string? tenant, CancellationToken cancellationToken) =>
+        inner.UsageAsync(first, last, tenant, cancellationToken);
 
     public Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) => inner.FindAsync(id, cancellationToken);
 

@@ -5,7 +5,7 @@ namespace Brownian.Testing.Contracts;
 /// <summary>The behaviour of every ledger of uploads.</summary>
 public abstract class UploadLedgerContract : IAsyncLifetime
 {
-    private static readonly UploadLimits Limits = new() { MaxBytesPerAddress = 100, MaxCountPerAddress = 4, MaxBytes = 250 };
+    private static readonly UploadLimits Limits = new() { MaxBytesPerOwner = 100, MaxCountPerOwner = 4, MaxBytes = 250 };
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     private IUploadLedger? _ledger;
@@ -14,7 +14,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
 
     protected IUploadLedger Ledger => _ledger!;
 
-    public async ValueTask InitializeAsync() => _ledger = await OpenAsync(Limits);
+    public async ValueTask InitializeAsync() => _ledger = await OpenAsync();
 
     public async ValueTask DisposeAsync()
     {
@@ -26,7 +26,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     public async Task The_bytes_of_an_address_are_bounded_independently_of_other_addresses()
     {
         Assert.Null(await ReserveAsync("a1", "a", 60));
-        Assert.Equal(UploadBound.BytesPerAddress, (await ReserveAsync("a2", "a", 41))!.Bound);
+        Assert.Equal(UploadBound.BytesPerOwner, (await ReserveAsync("a2", "a", 41))!.Bound);
         Assert.Null(await ReserveAsync("a2", "a", 40));
         Assert.Null(await ReserveAsync("b1", "b", 100));
     }
@@ -34,11 +34,11 @@ public abstract class UploadLedgerContract : IAsyncLifetime
     [Fact]
     public async Task The_number_of_an_addresss_uploads_is_bounded()
     {
-        for (int i = 0; i < Limits.MaxCountPerAddress; i++)
+        for (int i = 0; i < Limits.MaxCountPerOwner; i++)
         {
             Assert.Null(await ReserveAsync($"a{i}", "a", 1));
         }
-        Assert.Equal(UploadBound.CountPerAddress, (await ReserveAsync("a9", "a", 1))!.Bound);
+        Assert.Equal(UploadBound.CountPerOwner, (await ReserveAsync("a9", "a", 1))!.Bound);
         Assert.Null(await ReserveAsync("a0", "a", 2));
         Assert.Null(await ReserveAsync("b0", "b", 1));
     }
@@ -93,7 +93,7 @@ public abstract class UploadLedgerContract : IAsyncLifetime
         await Ledger.ExtendAsync("a2", lifetime, Cancelled);
         await Ledger.ExtendAsync("unknown", Day, Cancelled);
         await PassAsync(lifetime);
-        Assert.Equal(UploadBound.BytesPerAddress, (await ReserveAsync("a3", "a", 51))!.Bound);
+        Assert.Equal(UploadBound.BytesPerOwner, (await ReserveAsync("a3", "a", 51))!.Bound);
         Assert.Null(await ReserveAsync("a3", "a", 50));
     }
 
@@ -110,6 +110,25 @@ public abstract class UploadLedgerContract : IAsyncLifetime
         UploadRefusal all = (await ReserveAsync("more", "d", 1))!;
         Assert.Equal(UploadBound.Bytes, all.Bound);
         Assert.InRange(all.RetryAfter, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public async Task An_entry_has_an_owner_and_an_owner_has_bytes_until_the_entries_end()
+    {
+        TimeSpan lifetime = TimeSpan.FromMilliseconds(100);
+        await ReserveAsync("a1", "tenant:a b", 60);
+        await ReserveAsync("a2", "tenant:a b", 40, lifetime);
+        await ReserveAsync("b1", "b", 5);
+        Assert.Equal("tenant:a b", await Ledger.FindOwnerAsync("a1", Cancelled));
+        Assert.Equal("b", await Ledger.FindOwnerAsync("b1", Cancelled));
+        Assert.Null(await Ledger.FindOwnerAsync("unknown", Cancelled));
+        Assert.Equal(100, await Ledger.BytesOfAsync("tenant:a b", Cancelled));
+        Assert.Equal(0, await Ledger.BytesOfAsync("unknown", Cancelled));
+        await PassAsync(lifetime);
+        Assert.Equal(60, await Ledger.BytesOfAsync("tenant:a b", Cancelled));
+        await Ledger.ReleaseAsync("a1", Cancelled);
+        Assert.Null(await Ledger.FindOwnerAsync("a1", Cancelled));
+        Assert.Equal(0, await Ledger.BytesOfAsync("tenant:a b", Cancelled));
     }
 
     [Fact]
@@ -130,10 +149,10 @@ public abstract class UploadLedgerContract : IAsyncLifetime
         await NothingIsLeftAsync();
     }
 
-    private protected Task<UploadRefusal?> ReserveAsync(string id, string address, long bytes, TimeSpan? lifetime = null) =>
-        Ledger.ReserveAsync(new UploadReservation(id, address, bytes, lifetime ?? Day), Cancelled);
+    private protected Task<UploadRefusal?> ReserveAsync(string id, string owner, long bytes, TimeSpan? lifetime = null) =>
+        Ledger.ReserveAsync(new UploadReservation(id, owner, bytes, lifetime ?? Day), Limits, Cancelled);
 
-    private protected abstract Task<IUploadLedger> OpenAsync(UploadLimits limits);
+    private protected abstract Task<IUploadLedger> OpenAsync();
 
     private protected virtual ValueTask CloseAsync() => ValueTask.CompletedTask;
 

@@ -1,10 +1,13 @@
+using System.Net.Http.Headers;
 using Brownian.Client;
 using Brownian.Denoiser;
 using Brownian.Gateway;
 using Brownian.Hosting;
+using Brownian.Jobs.Access;
 using Brownian.TextEncoder;
 using Brownian.VaeDecoder;
 using Brownian.Workers;
+using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -20,13 +23,31 @@ internal sealed class Node : IAsyncDisposable
     private Node(WebApplication app, ErrorLog errors)
     {
         (_app, _errors) = (app, errors);
-        Client = new BrownianClient([GrpcAddress], operatorAddress: OperatorAddress, operatorToken: OperatorToken);
+        bool isSecured = app.Services.GetRequiredService<PlatformOptions>().RequiresAuthentication;
+        Client = new BrownianClient(
+            [GrpcAddress],
+            new BrownianClientOptions
+            {
+                OperatorAddress = OperatorAddress,
+                OperatorToken = OperatorToken,
+                Credentials = isSecured ? BrownianClientOptions.Fixed(ApiKey) : null,
+            });
         Http = new HttpClient { BaseAddress = new Uri(Addresses.Http!) };
+        if (isSecured)
+        {
+            Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
+        }
         Operators = new HttpClient { BaseAddress = new Uri(Addresses.OperatorHttp!) };
     }
 
     /// <summary>The token that operates the workers of every node.</summary>
     public const string OperatorToken = "the-operators-of-tests";
+
+    /// <summary>The key of nodes that require credentials, which their own clients send.</summary>
+    public const string ApiKey = "brn_0123456789ab_the-key-of-the-tests-with-forty-three-chara";
+
+    /// <summary>The settings of a node that requires credentials.</summary>
+    public static IReadOnlyList<string> Secured { get; } = ["Authentication=required", "InitialKey=" + ApiKey];
 
     public static Action<PlatformBuilder> Everything { get; } = platform => platform.AddGateway().AddTextEncoder().AddDenoiser().AddVaeDecoder();
 
@@ -40,6 +61,11 @@ internal sealed class Node : IAsyncDisposable
     public BrownianClient Client { get; }
 
     public HttpClient Http { get; }
+
+    /// <summary>The headers of calls that do not use <see cref="Client"/>.</summary>
+    public Metadata Credentials => Http.DefaultRequestHeaders.Authorization is { } authorization
+        ? new Metadata { { "authorization", authorization.ToString() } }
+        : [];
 
     /// <summary>Calls the operators' HTTP port.</summary>
     public HttpClient Operators { get; }
@@ -55,6 +81,13 @@ internal sealed class Node : IAsyncDisposable
         await Eventually.TrueAsync(
             () => Task.FromResult(node.Services.GetServices<StageWorker>().All(worker => worker.IsAnnounced || worker.Problem is not null)),
             "the workers are ready");
+        if (role == ServiceRole.Gateway && node.Services.GetRequiredService<InitialKey>().Text is { } key)
+        {
+            await Eventually.TrueAsync(
+                async () => (await node.Services.GetRequiredService<IAccessStore>().FindKeyAsync(key.Id, TestContext.Current.CancellationToken)).Key
+                    is not null,
+                "the first key is stored");
+        }
         return node;
     }
 

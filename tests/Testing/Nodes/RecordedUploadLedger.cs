@@ -15,10 +15,10 @@ internal sealed class RecordedUploadLedger(IUploadLedger inner) : IUploadLedger
     /// <summary>The addresses that reservations came from, in order.</summary>
     public IReadOnlyList<string> Addresses => [.. _addresses];
 
-    public async Task<UploadRefusal?> ReserveAsync(UploadReservation reservation, CancellationToken cancellationToken)
+    public async Task<UploadRefusal?> ReserveAsync(UploadReservation reservation, UploadLimits limits, CancellationToken cancellationToken)
     {
-        _addresses.Enqueue(reservation.Address);
-        UploadRefusal? refusal = await inner.ReserveAsync(reservation, cancellationToken);
+        _addresses.Enqueue(reservation.Owner);
+        UploadRefusal? refusal = await inner.ReserveAsync(reservation, limits, cancellationToken);
         if (refusal is null)
         {
             _held[reservation.Id] = reservation.Bytes;
@@ -27,6 +27,10 @@ internal sealed class RecordedUploadLedger(IUploadLedger inner) : IUploadLedger
     }
 
     public Task ExtendAsync(string id, TimeSpan lifetime, CancellationToken cancellationToken) => inner.ExtendAsync(id, lifetime, cancellationToken);
+
+    public Task<string?> FindOwnerAsync(string id, CancellationToken cancellationToken) => inner.FindOwnerAsync(id, cancellationToken);
+
+    public Task<long> BytesOfAsync(string owner, CancellationToken cancellationToken) => inner.BytesOfAsync(owner, cancellationToken);
 
     public async Task ReleaseAsync(string id, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using Brownian.Jobs.Access;
 using Brownian.V1;
 
 namespace Brownian.Jobs.Records;
@@ -6,21 +7,23 @@ namespace Brownian.Jobs.Records;
 /// Stores jobs. Writes are compare-and-set on a job's version; the record, its events, its outbox entries and the store's indexes change together or
 /// not at all. Every method throws <see cref="PlatformUnavailableException"/> when the store cannot be reached.
 /// </summary>
-public interface IJobStore : IPendingWork
+public interface IJobStore : IPendingWork, ITenantLedger
 {
     /// <summary>The store's clock, by which all times of jobs are set.</summary>
     TimeProvider Clock { get; }
 
     /// <summary>Creates a job.</summary>
     /// <param name="job">The job, with version 1.</param>
+    /// <param name="admission">The quotas of its tenant.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Null when it was created; otherwise the existing job of the same id or idempotency key.</returns>
-    Task<StoredJob?> CreateAsync(StoredJob job, CancellationToken cancellationToken);
+    /// <exception cref="QuotaExceededException">A quota would be exceeded; nothing was stored.</exception>
+    Task<StoredJob?> CreateAsync(StoredJob job, Admission admission, CancellationToken cancellationToken);
 
     /// <summary>Returns a job, or null.</summary>
     Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>Returns the job of an idempotency key, or null.</summary>
+    /// <summary>Returns the job of an idempotency key (<see cref="JobDefinition.StoredKey"/>), or null.</summary>
     Task<StoredJob?> FindByKeyAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Returns a job's version; 0 when the job does not exist. Cheap.</summary>

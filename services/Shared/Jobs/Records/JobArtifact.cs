@@ -14,6 +14,9 @@ namespace Brownian.Jobs.Records;
 /// <param name="Sha256">The SHA-256 of the file, in hexadecimal.</param>
 public sealed record JobArtifact(string Id, int Index, ulong Seed, int Width, int Height, string MediaType, long Length, string Sha256)
 {
+    /// <summary>The tenant of an image that no job made; null for the default one, and in a job's record.</summary>
+    public string? Tenant { get; init; }
+
     /// <summary>Returns the id of a job's image.</summary>
     /// <param name="job">The job's id.</param>
     /// <param name="index">The image's index in the request, from 0.</param>

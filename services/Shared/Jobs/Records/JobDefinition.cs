@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Plans;
@@ -18,6 +19,22 @@ public sealed record JobDefinition
             && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
             : null;
+
+    /// <summary>The tenant that owns the job; null for the default one, as in jobs of versions up to 0.2.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>The name of <see cref="Tenant"/>.</summary>
+    [JsonIgnore]
+    public string TenantName => Tenant ?? Access.Tenant.Default;
+
+    /// <summary>
+    /// The pixels of the images times the evaluations of their denoisers (<see cref="Access.TenantQuotas.PixelStepsPerDay"/>); 0 for a job of version
+    /// 0.2 or older.
+    /// </summary>
+    public long PixelSteps { get; init; }
+
+    /// <summary>The bytes of <see cref="Files"/>.</summary>
+    public long FileBytes { get; init; }
 
     /// <summary>When the job was submitted, by the store's clock.</summary>
     public required DateTimeOffset Created { get; init; }
@@ -48,6 +65,19 @@ public sealed record JobDefinition
 
     /// <summary>The client's idempotency key for the submission, or null.</summary>
     public string? IdempotencyKey { get; init; }
+
+    /// <summary>The idempotency key of the tenant, by which the store finds the job; null without a key.</summary>
+    [JsonIgnore]
+    public string? StoredKey => IdempotencyKey is { } key ? KeyOf(Tenant, key) : null;
+
+    /// <summary>Returns the key by which the store finds the job of a tenant's idempotency key. Keys of two tenants are never equal.</summary>
+    /// <param name="tenant">As <see cref="Tenant"/>.</param>
+    /// <param name="key">The client's key.</param>
+    public static string KeyOf(string? tenant, string key) =>
+        // The keys of the default tenant are stored as in version 0.2, where no other key can begin like those of tenants.
+        tenant is null && !key.StartsWith(Separator) ? key : $"{Separator}{tenant}{Separator}{key}";
+
+    private const char Separator = '\u001f';
 
     /// <summary>A hash of the request as the client sent it.</summary>
     public string RequestHash { get; init; } = "";

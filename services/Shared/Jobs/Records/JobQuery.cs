@@ -12,6 +12,9 @@ public sealed record JobQuery
     /// <summary>Only jobs in one of these phases; all when empty.</summary>
     public IReadOnlyCollection<JobPhase> Phases { get; init; } = [];
 
+    /// <summary>Only jobs of this tenant; of all tenants when null.</summary>
+    public string? Tenant { get; init; }
+
     /// <summary>Only jobs of this model; all when null.</summary>
     public string? Model { get; init; }
 
@@ -21,6 +24,7 @@ public sealed record JobQuery
     /// <summary>Whether a job matches the filter.</summary>
     public bool Matches(StoredJob job) =>
         (Phases.Count == 0 ? job.Record.Phase is not (JobPhase.Submitting or JobPhase.Abandoned) : Phases.Contains(job.Record.Phase))
+        && (Tenant is null || job.Definition.TenantName == Tenant)
         && (Model is null || job.Definition.Model == Model)
         && Labels.All(label => job.Definition.Labels.TryGetValue(label.Key, out string? value) && value == label.Value);
 }

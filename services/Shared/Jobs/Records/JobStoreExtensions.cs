@@ -1,8 +1,15 @@
+using Brownian.Jobs.Access;
+
 namespace Brownian.Jobs.Records;
 
 /// <summary>Applies steps to jobs, and retries when another process changes the job at the same time.</summary>
 public static class JobStoreExtensions
 {
+    /// <summary>Creates a job without quotas.</summary>
+    /// <inheritdoc cref="IJobStore.CreateAsync"/>
+    public static Task<StoredJob?> CreateAsync(this IJobStore store, StoredJob job, CancellationToken cancellationToken) =>
+        store.CreateAsync(job, Admission.Free, cancellationToken);
+
     /// <summary>Applies a step to the current state of the job. For steps that are not retried after an exception.</summary>
     /// <inheritdoc cref="ApplyAsync(IJobStore, StoredJob, string, Func{StoredJob, DateTimeOffset, JobChange?}, CancellationToken)"/>
     public static Task<StoredJob?> ApplyAsync(

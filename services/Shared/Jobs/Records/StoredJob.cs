@@ -16,6 +16,35 @@ public sealed record StoredJob(JobDefinition Definition, JobRecord Record, long 
     /// <param name="stage">The index of the stage in the plan.</param>
     public Costs.StageWork? WorkOf(int stage) => stage < Definition.Work.Count ? Definition.Work[stage] : null;
 
+    /// <summary>The bytes that the job's images and files take.</summary>
+    public long StoredBytes => Definition.FileBytes + Record.Artifacts.Sum(artifact => artifact.Length);
+
+    /// <summary>Returns the pixel-steps that the job has not used yet (<see cref="JobDefinition.PixelSteps"/>).</summary>
+    public long PixelStepsLeft()
+    {
+        double all = 0, left = 0;
+        for (int i = 0; i < Definition.Work.Count; i++)
+        {
+            if (Definition.Plan.Stages[i].Kind == Models.Plans.StageKind.Denoise)
+            {
+                all += (double)Definition.Work[i].Pixels * Definition.Work[i].Units;
+                left += (double)Definition.Work[i].Pixels * (UnitsLeft(i) ?? 0);
+            }
+        }
+        // A plan without a denoiser counts as one step, which is used when its first stage begins.
+        return all > 0 ? (long)(Definition.PixelSteps * (left / all)) : Record.Started is null ? Definition.PixelSteps : 0;
+    }
+
+    /// <summary>Returns the outcome of an ended job in the usage of its tenant; null for a job that has not ended.</summary>
+    public Access.UsageOutcome? Outcome => Record.Phase switch
+    {
+        JobPhase.Done => Access.UsageOutcome.Done,
+        JobPhase.Failed => Access.UsageOutcome.Failed,
+        JobPhase.Cancelled => Access.UsageOutcome.Cancelled,
+        JobPhase.Abandoned => Access.UsageOutcome.Abandoned,
+        _ => null,
+    };
+
     /// <summary>Returns the units that are left of a stage; null for a job of version 0.2 or older.</summary>
     /// <param name="stage">The index of the stage in the plan.</param>
     public long? UnitsLeft(int stage)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Artifacts;
 using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Costs;
@@ -11,6 +12,7 @@ using Brownian.Jobs.Uploads;
 using Brownian.Models.Stages;
 using Brownian.V1;
 using Microsoft.Extensions.Logging;
+using Tenant = Brownian.Jobs.Access.Tenant;
 
 namespace Brownian.Jobs.Services;
 
@@ -60,29 +62,38 @@ public sealed class JobService(
     }
 
     /// <summary>Submits a job without files.</summary>
-    /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, CancellationToken)"/>
+    /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, TenantQuotas, CancellationToken)"/>
     public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) =>
-        SubmitAsync(definition, [], cancellationToken);
+        SubmitAsync(definition, [], TenantQuotas.None, cancellationToken);
 
     /// <summary>
     /// Submits a job. When this returns, the job is stored and queued, and its files are stored. A refused submission leaves no files.
     /// </summary>
     /// <param name="definition">The job.</param>
     /// <param name="files">The files that <see cref="JobDefinition.Files"/> names.</param>
+    /// <param name="quotas">The quotas of the job's tenant.</param>
     /// <param name="cancellationToken">Stops waiting; the job is abandoned then, unless it is accepted already.</param>
     /// <returns>The job, or the one that was submitted before with the same idempotency key.</returns>
     /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
-    /// <exception cref="AdmissionException">Too many jobs have not ended, or the store is nearly full.</exception>
+    /// <exception cref="AdmissionException">
+    /// Too many jobs have not ended, the store is nearly full, or a quota of the tenant would be exceeded.
+    /// </exception>
     /// <exception cref="UploadMissingException">A file of <see cref="JobDefinition.Uploads"/> no longer exists.</exception>
     /// <exception cref="PlatformUnavailableException">
     /// The store or the broker did not answer in time; nothing was accepted, as far as that can be determined.
     /// </exception>
-    public async Task<StoredJob> SubmitAsync(JobDefinition definition, IReadOnlyList<JobFile> files, CancellationToken cancellationToken)
+    public async Task<StoredJob> SubmitAsync(
+        JobDefinition definition, IReadOnlyList<JobFile> files, TenantQuotas quotas, CancellationToken cancellationToken)
     {
         definition.Plan.Validate();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(limits.SubmissionTime);
-        var job = new StoredJob(definition with { Work = StageWork.Of(definition.Plan) }, JobRules.Submit(Now), 1);
+        JobDefinition whole = definition with
+        {
+            Work = StageWork.Of(definition.Plan),
+            FileBytes = files.Sum(file => (long)file.Bytes.Length),
+        };
+        var job = new StoredJob(whole, JobRules.Submit(Now), 1);
         StoredJob submitted = job;
         try
         {
@@ -92,9 +103,10 @@ public sealed class JobService(
                 throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MaxJobs}");
             }
             await RequireRoomAsync(deadline.Token).ConfigureAwait(false);
+            Admission admission = await AdmissionAsync(definition.TenantName, quotas, deadline.Token).ConfigureAwait(false);
             FaultPoint.Reach("before create");
             StoredJob? known;
-            while ((known = await store.CreateAsync(job, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
+            while ((known = await store.CreateAsync(job, admission, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
             {
                 // That submission failed and never runs, so its key is free for this one.
                 await store.RemoveAsync(known.Definition.Id, deadline.Token).ConfigureAwait(false);
@@ -118,6 +130,11 @@ public sealed class JobService(
         {
             telemetry.JobRefused(PlatformTelemetry.LimitReason);
             throw;
+        }
+        catch (QuotaExceededException exception)
+        {
+            telemetry.JobRefused(PlatformTelemetry.QuotaReason);
+            throw QuotaFault(exception.Refusal, quotas, definition.TenantName, definition.PixelSteps);
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException or UploadMissingException)
         {
@@ -146,15 +163,65 @@ public sealed class JobService(
         }
     }
 
+    /// <summary>Admits a direct call under the quotas of its tenant.</summary>
+    /// <param name="direct">The call.</param>
+    /// <param name="quotas">The quotas.</param>
+    /// <param name="lease">How long it counts as running unless it is renewed.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>See <see cref="ITenantLedger.AdmitAsync"/>.</returns>
+    /// <exception cref="AdmissionException">A quota would be exceeded.</exception>
+    public async Task<long> AdmitDirectAsync(DirectCall direct, TenantQuotas quotas, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.AdmitAsync(
+                direct, await AdmissionAsync(direct.Tenant, quotas, cancellationToken).ConfigureAwait(false), lease, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (QuotaExceededException exception)
+        {
+            telemetry.JobRefused(PlatformTelemetry.QuotaReason);
+            throw QuotaFault(exception.Refusal, quotas, direct.Tenant, direct.PixelSteps);
+        }
+    }
+
+    /// <summary>Lets a direct call count as running for longer.</summary>
+    public Task RenewDirectAsync(DirectCall direct, TimeSpan lease, CancellationToken cancellationToken) =>
+        store.RenewAsync(direct, lease, cancellationToken);
+
+    /// <summary>Ends a direct call.</summary>
+    /// <inheritdoc cref="ITenantLedger.EndAsync"/>
+    public Task EndDirectAsync(
+        DirectCall direct, long day, UsageOutcome outcome, int images, long unspent, CancellationToken cancellationToken) =>
+        store.EndAsync(direct, day, outcome, images, unspent, cancellationToken);
+
+    private async Task<Admission> AdmissionAsync(string tenant, TenantQuotas quotas, CancellationToken cancellationToken) => new(
+        quotas, quotas.StoredBytes is null ? 0 : await uploads.BytesOfAsync(UploadOwner.OfTenant(tenant), cancellationToken).ConfigureAwait(false));
+
+    private static AdmissionException QuotaFault(QuotaRefusal refusal, TenantQuotas quotas, string tenant, long pixelSteps)
+    {
+        string limit = refusal.Kind switch
+        {
+            QuotaKind.RequestsPerMinute => $"{refusal.Held} requests were admitted in the last minute; allowed: {quotas.RequestsPerMinute}",
+            QuotaKind.Jobs => $"{refusal.Held} jobs wait or run; allowed: {quotas.Jobs}",
+            QuotaKind.PixelStepsPerDay =>
+                $"{refusal.Held} pixel-steps are used today and the request needs {pixelSteps}; allowed: {quotas.PixelStepsPerDay} a day (UTC)",
+            _ => $"{refusal.Held} bytes of images and uploads are stored; allowed: below {quotas.StoredBytes}",
+        };
+        return new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"tenant {tenant}: {limit}")) { RetryAfter = refusal.RetryAfter };
+    }
+
     /// <summary>Returns the accepted job of an idempotency key, which answers a repeated submission; null when there is none.</summary>
+    /// <param name="tenant">The tenant's name.</param>
     /// <param name="key">The key.</param>
     /// <param name="requestHash">The hash of the current request (<see cref="JobDefinition.RequestHash"/>).</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
     /// <exception cref="PlatformUnavailableException">The store cannot be reached.</exception>
-    public async Task<StoredJob?> FindRepeatedAsync(string key, string requestHash, CancellationToken cancellationToken)
+    public async Task<StoredJob?> FindRepeatedAsync(
+        string tenant, string key, string requestHash, CancellationToken cancellationToken)
     {
-        StoredJob? known = await store.FindByKeyAsync(key, cancellationToken).ConfigureAwait(false);
+        StoredJob? known = await store.FindByKeyAsync(JobDefinition.KeyOf(Tenant.ToStored(tenant), key), cancellationToken).ConfigureAwait(false);
         if (known is not { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) })
         {
             return null;
@@ -173,35 +240,49 @@ public sealed class JobService(
         }
     }
 
-    /// <summary>Returns a job; null when it does not exist or was never accepted.</summary>
-    public async Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) =>
+    /// <summary>Returns a job of a tenant; null when it does not exist, was never accepted, or is another tenant's.</summary>
+    public async Task<StoredJob?> FindAsync(string tenant, string id, CancellationToken cancellationToken) =>
         await store.FindAsync(id, cancellationToken).ConfigureAwait(false) is { Record.Phase: not (JobPhase.Submitting or JobPhase.Abandoned) } job
+            && job.Definition.TenantName == tenant
             ? job
             : null;
 
     /// <summary>Lists jobs, newest first.</summary>
     public Task<JobPage> ListAsync(JobQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
 
-    /// <summary>Returns an image's entry and file; null when it no longer exists.</summary>
-    public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string id, CancellationToken cancellationToken)
+    /// <summary>Returns an image's entry and file; null when it no longer exists, or is another tenant's.</summary>
+    /// <param name="tenant">The tenant's name; null for any, where a signature was checked.</param>
+    /// <param name="id">The image's id.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string? tenant, string id, CancellationToken cancellationToken)
     {
         if (!IsArtifactId(id))
         {
             return null;
         }
-        StoredJob? job = await FindAsync(id[..id.LastIndexOf('-')], cancellationToken).ConfigureAwait(false);
+        StoredJob? job = await store.FindAsync(id[..id.LastIndexOf('-')], cancellationToken).ConfigureAwait(false);
         JobArtifact? artifact = job?.Record.Artifacts.FirstOrDefault(candidate => candidate.Id == id);
+        string? owner = job?.Definition.TenantName;
         if (job is null && await artifacts.GetAsync(id + Description, cancellationToken).ConfigureAwait(false) is { } described)
         {
             artifact = JobJson.Read<JobArtifact>(described);
+            owner = artifact.Tenant ?? Tenant.Default;
         }
-        return artifact is not null && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
+        return artifact is not null && (tenant is null || owner == tenant)
+            && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
     }
 
     /// <summary>Stores an image that was not made by a job, for the retention time of an ended job.</summary>
-    public async Task<JobArtifact> KeepAsync(string job, StageArtifact image, CancellationToken cancellationToken)
+    public async Task<JobArtifact> KeepAsync(string tenant, string job, StageArtifact image, CancellationToken cancellationToken)
     {
-        JobArtifact artifact = JobArtifact.Of(job, image);
+        JobArtifact artifact = JobArtifact.Of(job, image) with { Tenant = Tenant.ToStored(tenant) };
+        if (artifact.Tenant is not null)
+        {
+            // Counts for the tenant's quota, and is never refused: the work is done.
+            await uploads.ReserveAsync(
+                new UploadReservation(artifact.Id, UploadOwner.OfTenant(tenant), artifact.Length, policy.Retention), UploadLimits.None,
+                cancellationToken).ConfigureAwait(false);
+        }
         await artifacts.PutAsync(artifact.Id, image.Bytes, policy.Retention, cancellationToken).ConfigureAwait(false);
         await artifacts.PutAsync(artifact.Id + Description, JobJson.Write(artifact), policy.Retention, cancellationToken).ConfigureAwait(false);
         return artifact;
@@ -211,11 +292,11 @@ public sealed class JobService(
     private static bool IsArtifactId(string id) =>
         id.Length <= 64 && id.LastIndexOf('-') > 0 && id.All(character => char.IsAsciiHexDigitLower(character) || character == '-');
 
-    /// <summary>Cancels a job.</summary>
+    /// <summary>Cancels a job of a tenant.</summary>
     /// <returns>The job, and whether this call ended it; null when there is no such job.</returns>
-    public async Task<(StoredJob Job, bool Cancelled)?> CancelAsync(string id, CancellationToken cancellationToken)
+    public async Task<(StoredJob Job, bool Cancelled)?> CancelAsync(string tenant, string id, CancellationToken cancellationToken)
     {
-        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } job)
+        if (await FindAsync(tenant, id, cancellationToken).ConfigureAwait(false) is not { } job)
         {
             return null;
         }
@@ -226,7 +307,7 @@ public sealed class JobService(
             await FreeAsync(cancelled).ConfigureAwait(false);
             return (cancelled, true);
         }
-        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is not { } ended)
+        if (await FindAsync(tenant, id, cancellationToken).ConfigureAwait(false) is not { } ended)
         {
             return null;
         }
@@ -239,15 +320,17 @@ public sealed class JobService(
     /// Streams a job's events: a snapshot of it (id 0), the events after the given one, and new ones until it ends; between them its newest preview
     /// (id 0) whenever it differs from the last one sent.
     /// </summary>
+    /// <param name="tenant">The tenant's name.</param>
     /// <param name="id">The job.</param>
     /// <param name="after">The id of the last event that the caller has.</param>
     /// <param name="cancellationToken">Stops watching.</param>
-    /// <exception cref="KeyNotFoundException">The job does not exist.</exception>
-    public async IAsyncEnumerable<JobEvent> WatchAsync(string id, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <exception cref="KeyNotFoundException">The job does not exist, or is another tenant's.</exception>
+    public async IAsyncEnumerable<JobEvent> WatchAsync(
+        string tenant, string id, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         using IDisposable registration = store.OnChange(id, () => changes.Writer.TryWrite(true));
-        StoredJob job = await FindAsync(id, cancellationToken).ConfigureAwait(false) ?? throw new KeyNotFoundException(id);
+        StoredJob job = await FindAsync(tenant, id, cancellationToken).ConfigureAwait(false) ?? throw new KeyNotFoundException(id);
         yield return new JobEvent
         {
             JobId = id,

@@ -108,6 +108,14 @@ internal static partial class PlatformLog
         Message = "The call {Method} is answered with UNAVAILABLE: {Details}")]
     public static partial void CallUnavailable(ILogger logger, string method, string details);
 
+    [LoggerMessage(EventId = 35, EventName = "AuditUnavailable", Level = LogLevel.Warning,
+        Message = "A refused call is not in the audit log: {Details}")]
+    public static partial void AuditUnavailable(ILogger logger, string details);
+
+    [LoggerMessage(EventId = 36, EventName = "InitialKey", Level = LogLevel.Information,
+        Message = "The first API key, of the tenant default, is in {File}; brownian keys create makes others")]
+    public static partial void InitialKey(ILogger logger, string file);
+
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);
 }

@@ -17,6 +17,9 @@ public sealed class PlatformTelemetry : IDisposable
     /// <summary>Jobs are not admitted because too many wait, or because the store is nearly full.</summary>
     public const string LimitReason = "limit";
 
+    /// <summary>Jobs are not admitted because a quota of their tenant would be exceeded.</summary>
+    public const string QuotaReason = "quota";
+
     /// <summary>Jobs are not admitted because the store or the broker does not answer.</summary>
     public const string UnavailableReason = "unavailable";
 
@@ -41,6 +44,7 @@ public sealed class PlatformTelemetry : IDisposable
     private readonly Counter<long> _resent;
     private readonly Counter<long> _events;
     private readonly Counter<long> _refused;
+    private readonly Counter<long> _calls;
     private readonly Counter<long> _images;
 
     /// <param name="meters">Creates meters.</param>
@@ -63,6 +67,7 @@ public sealed class PlatformTelemetry : IDisposable
         _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
         _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
         _refused = _meter.CreateCounter<long>("brownian.jobs.refused", "{job}", "Valid jobs that were not admitted, by reason");
+        _calls = _meter.CreateCounter<long>("brownian.calls.refused", "{call}", "Calls whose caller was not admitted");
         _images = _meter.CreateCounter<long>("brownian.images", "{image}", "Finished images");
         _meter.CreateObservableGauge("brownian.stage.count", () => Stages(load => load.Count), "{stage}", "Stages that wait or run");
         _meter.CreateObservableGauge("brownian.stage.work", () => Stages(load => load.Seconds), "s", "Work that is left of stages that wait or run");
@@ -94,7 +99,7 @@ public sealed class PlatformTelemetry : IDisposable
             _deaths.Add(0, Kind(kind));
             _resent.Add(0, Kind(kind));
         }
-        foreach (string reason in (string[])[LimitReason, UnavailableReason])
+        foreach (string reason in (string[])[LimitReason, QuotaReason, UnavailableReason])
         {
             _refused.Add(0, Reason(reason));
         }
@@ -107,8 +112,12 @@ public sealed class PlatformTelemetry : IDisposable
     public Func<IReadOnlyList<DeviceMemory>>? Devices { get; set; }
 
     /// <summary>Counts a job that was not admitted.</summary>
-    /// <param name="reason"><see cref="LimitReason"/> or <see cref="UnavailableReason"/>.</param>
+    /// <param name="reason"><see cref="LimitReason"/>, <see cref="QuotaReason"/> or <see cref="UnavailableReason"/>.</param>
     public void JobRefused(string reason) => _refused.Add(1, Reason(reason));
+
+    /// <summary>Counts a call whose caller was not admitted.</summary>
+    /// <param name="code">The gRPC status of the refusal.</param>
+    public void CallRefused(string code) => _calls.Add(1, Reason(code));
 
     /// <summary>Counts a finished image.</summary>
     public void ImageFinished(string model) => _images.Add(1, Model(model));

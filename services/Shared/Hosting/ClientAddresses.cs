@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using Brownian.Hosting;
+using Microsoft.AspNetCore.Http;
 
-namespace Brownian.Gateway.Uploads;
+namespace Brownian.Hosting;
 
 /// <summary>
 /// Determines the addresses of callers. The address is the connection's remote end; <c>X-Forwarded-For</c> is used only as far as trusted proxies

@@ -4,11 +4,12 @@ using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 
-namespace Brownian.Gateway.Requests;
+namespace Brownian.Hosting;
 
 /// <summary>Errors of the JSON API that do not come from a gRPC service, in the format of JSON transcoding.</summary>
-internal static class JsonErrors
+public static class JsonErrors
 {
     private static readonly JsonFormatter Formatter =
         new(JsonFormatter.Settings.Default.WithTypeRegistry(TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor)));

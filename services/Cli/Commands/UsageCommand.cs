@@ -1,0 +1,54 @@
+using System.CommandLine;
+using Brownian.Cli.Remote;
+using Brownian.V1;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian usage</c>: the usage of tenants by day, as CSV or JSON.</summary>
+internal static class UsageCommand
+{
+    private const string Header = "day,tenant,requests,done,failed,cancelled,images,pixel_steps";
+
+    public static Command Create()
+    {
+        var operators = new OperatorsOption();
+        var tenant = new Option<string?>("--tenant") { Description = "Only this tenant's; all tenants' when not given", HelpName = "NAME" };
+        var first = new Option<string?>("--from")
+        {
+            Description = "The first day (UTC), such as 2026-11-01; that of this month when not given",
+            HelpName = "DAY",
+        };
+        var last = new Option<string?>("--to") { Description = "The last day (UTC); today when not given", HelpName = "DAY" };
+        var json = new Option<bool>("--json") { Description = "Write JSON instead of CSV" };
+        var command = new Command("usage", "Reports requests, images and pixel-steps of tenants by day, as CSV") { tenant, first, last, json };
+        operators.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => operators.CallAsync(
+            parsed,
+            async client =>
+            {
+                UsageReport report = await client.Access.GetUsageAsync(
+                    new GetUsageRequest
+                    {
+                        Tenant = parsed.GetValue(tenant) ?? "",
+                        FirstDay = parsed.GetValue(first) ?? "",
+                        LastDay = parsed.GetValue(last) ?? "",
+                    },
+                    cancellationToken: cancellationToken);
+                if (parsed.GetValue(json))
+                {
+                    Console.Out.WriteLine(JobText.Json(report));
+                    return ExitCode.Success;
+                }
+                Console.Out.WriteLine(Header);
+                foreach (DayUsage day in report.Days)
+                {
+                    // No value needs quotes: names of tenants contain letters, digits and dashes only.
+                    Console.Out.WriteLine(
+                        $"{day.Day},{day.Tenant},{day.Requests},{day.Done},{day.Failed},{day.Cancelled},{day.Images},{day.PixelSteps}");
+                }
+                return ExitCode.Success;
+            },
+            cancellationToken));
+        return command;
+    }
+}

@@ -1,0 +1,32 @@
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
+using Grpc.Core;
+
+namespace Brownian.Gateway.Access;
+
+/// <summary>Writes what callers do to the audit log.</summary>
+/// <param name="audit">The audit log.</param>
+/// <param name="addresses">Determines the callers' addresses.</param>
+/// <param name="clock">The time.</param>
+public sealed class AuditTrail(IAuditLog audit, ClientAddresses addresses, TimeProvider clock)
+{
+    /// <summary>Writes an entry about an operator's or administrator's call, before it is carried out.</summary>
+    /// <param name="context">The call.</param>
+    /// <param name="action">What is done.</param>
+    /// <param name="target">What it is done to.</param>
+    /// <param name="details">Further facts.</param>
+    public Task WriteAsync(ServerCallContext context, string action, string target, string details = "")
+    {
+        HttpContext http = context.GetHttpContext();
+        Caller caller = Callers.Of(http);
+        return audit.AppendAsync(
+            new AuditEntry(clock.GetUtcNow(), caller.Actor, caller.Tenant, action, target, addresses.Of(http), details), context.CancellationToken);
+    }
+
+    /// <summary>
+    /// Writes an entry about a job, after it was accepted or ended: a refused submission leaves no entry. Callers without credentials leave
+    /// none: an entry would name no caller.
+    /// </summary>
+    public Task WriteJobAsync(ServerCallContext context, string action, string job) =>
+        Callers.Of(context).IsAnonymous ? Task.CompletedTask : WriteAsync(context, action, job);
+}

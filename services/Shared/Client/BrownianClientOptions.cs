@@ -1,0 +1,27 @@
+namespace Brownian.Client;
+
+/// <summary>How a client connects to gateways.</summary>
+public sealed record BrownianClientOptions
+{
+    /// <summary>How long a stream that lost its gateway tries other gateways; null for 30 s.</summary>
+    public TimeSpan? RetryTimeout { get; init; }
+
+    /// <summary>
+    /// Returns the credentials of a call: an API key, or a token of the issuer that the gateway accepts; null for none. It is asked before each call,
+    /// so that a token can be renewed.
+    /// </summary>
+    public Func<CancellationToken, ValueTask<string?>>? Credentials { get; init; }
+
+    /// <summary>
+    /// The gRPC address of a gateway's operators' port, for <see cref="BrownianClient.Workers"/> and <see cref="BrownianClient.Access"/>; null for
+    /// none.
+    /// </summary>
+    public string? OperatorAddress { get; init; }
+
+    /// <summary>The bearer token that is sent to the operators' port; null for <see cref="Credentials"/>.</summary>
+    public string? OperatorToken { get; init; }
+
+    /// <summary>Returns credentials that do not change.</summary>
+    /// <param name="key">An API key or a token; null for none.</param>
+    public static Func<CancellationToken, ValueTask<string?>> Fixed(string? key) => _ => ValueTask.FromResult(key);
+}

@@ -1,0 +1,129 @@
+using System.Security.Claims;
+using Brownian.Jobs;
+using Brownian.Jobs.Access;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Brownian.Hosting;
+
+/// <summary>
+/// Determines the caller: by an API key, a token of an OpenID Connect issuer, or, at the operators' port, one of the operators' tokens. All of them
+/// are bearer tokens (RFC 6750).
+/// </summary>
+/// <param name="options">The settings.</param>
+/// <param name="store">The keys and tenants.</param>
+/// <param name="operators">The operators' tokens.</param>
+/// <param name="quotas">The quotas of tenants.</param>
+/// <param name="clock">The time.</param>
+internal sealed class Authenticator(
+    PlatformOptions options, IAccessStore store, OperatorAccess operators, CallerQuotas quotas, TimeProvider clock)
+{
+    private const string Scheme = "Bearer ";
+
+    /// <summary>Adds the validation of an issuer's tokens, if the settings name one.</summary>
+    public static void AddIssuer(IServiceCollection services, PlatformOptions options)
+    {
+        if (options.OidcAuthority is not { } authority)
+        {
+            return;
+        }
+        services.AddAuthentication().AddJwtBearer(jwt =>
+        {
+            jwt.Authority = authority;
+            jwt.Audience = options.OidcAudience;
+            // The validator allows http for an issuer on this machine only.
+            jwt.RequireHttpsMetadata = authority.StartsWith(Uri.UriSchemeHttps + "://", StringComparison.OrdinalIgnoreCase);
+            jwt.MapInboundClaims = false;
+            jwt.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
+            jwt.TokenValidationParameters.RequireExpirationTime = true;
+            jwt.TokenValidationParameters.RequireSignedTokens = true;
+            // Not those with a shared secret, with which a public key could be used as the secret.
+            jwt.TokenValidationParameters.ValidAlgorithms =
+            [
+                SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512, SecurityAlgorithms.RsaSsaPssSha256,
+                SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512, SecurityAlgorithms.EcdsaSha256,
+                SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
+            ];
+        });
+    }
+
+    /// <summary>Returns the caller, or why its credentials are not accepted.</summary>
+    /// <exception cref="PlatformUnavailableException">The store or the issuer cannot be reached.</exception>
+    public async Task<(Caller? Caller, string? Problem)> AuthenticateAsync(HttpContext context)
+    {
+        string given = context.Request.Headers.Authorization.ToString();
+        bool isOperators = ListeningPorts.PortOf(context) == ListeningPort.Operators;
+        if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            // Where nothing is required, a header of another scheme is a proxy's.
+            return options.RequiresAuthentication || (isOperators && operators.HasMetricsToken)
+                ? (null, "credentials are required: send an API key or a token as \"authorization: Bearer KEY\"")
+                : (Caller.Anonymous, null);
+        }
+        string token = given[Scheme.Length..].Trim();
+        if (isOperators && operators.Find(token) is { } known)
+        {
+            return (known, null);
+        }
+        if (KeyText.IsKey(token))
+        {
+            return await FindKeyAsync(token, context.RequestAborted).ConfigureAwait(false);
+        }
+        return options.OidcAuthority is null || isOperators && !token.Contains('.', StringComparison.Ordinal)
+            ? (null, isOperators ? operators.WrongToken : "the API key is unknown, expired or revoked")
+            : await ReadTokenAsync(context).ConfigureAwait(false);
+    }
+
+    private async Task<(Caller? Caller, string? Problem)> FindKeyAsync(string token, CancellationToken cancellationToken)
+    {
+        const string Problem = "the API key is unknown, expired or revoked";
+        if (!KeyText.TryParse(token, out KeyText? text))
+        {
+            return (null, Problem);
+        }
+        (ApiKey? key, Tenant? tenant) = await store.FindKeyAsync(text.Id, cancellationToken).ConfigureAwait(false);
+        return key is null || !text.Matches(key.Hash) || !key.IsValid(clock.GetUtcNow()) ? (null, Problem)
+            : tenant is null or { IsDisabled: true } ? (null, $"the tenant {key.Tenant} is disabled")
+            : (new Caller(key.Tenant, "key:" + key.Id, key.Permissions) { Quotas = quotas.Of(tenant) }, null);
+    }
+
+    private async Task<(Caller? Caller, string? Problem)> ReadTokenAsync(HttpContext context)
+    {
+        AuthenticateResult result;
+        try
+        {
+            result = await context.AuthenticateAsync(JwtBearerDefaults.AuthenticationScheme).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or HttpRequestException or IOException)
+        {
+            throw new PlatformUnavailableException(
+                PlatformPart.Issuer, $"{options.OidcAuthority}: {exception.GetBaseException().Message}", exception);
+        }
+        if (result.Principal is not { } principal)
+        {
+            return (null, "the token is not valid: " + (result.Failure switch
+            {
+                SecurityTokenExpiredException => "it has expired",
+                SecurityTokenInvalidAudienceException => "it is for another audience",
+                SecurityTokenInvalidIssuerException => "it is of another issuer",
+                _ => "its signature or its form is wrong",
+            }));
+        }
+        string subject = principal.FindFirstValue("sub") ?? "";
+        string name = principal.FindFirstValue(options.OidcTenantClaim) ?? "";
+        if (!Tenant.IsName(name) || await store.FindTenantAsync(name, context.RequestAborted).ConfigureAwait(false) is not { } tenant)
+        {
+            return (null, $"the token's claim {options.OidcTenantClaim} names no tenant: create it with \"brownian tenants set NAME\"");
+        }
+        Role role = principal.FindAll(options.OidcRoleClaim).Select(claim => Roles.Find(claim.Value)).Max() ?? Role.User;
+        return tenant.IsDisabled
+            ? (null, $"the tenant {name} is disabled")
+            : (new Caller(name, "oidc:" + (subject.Length <= 128 ? subject : subject[..128]), Roles.PermissionsOf(role))
+            {
+                Quotas = quotas.Of(tenant),
+            }, null);
+    }
+}

@@ -1,0 +1,27 @@
+namespace Brownian.Jobs.Access;
+
+/// <summary>
+/// The audit log of all gateways together. Refused calls have a log of their own, so that a flood of them removes no entry of what was done. Every
+/// method throws <see cref="PlatformUnavailableException"/> when the log cannot be reached.
+/// </summary>
+public interface IAuditLog
+{
+    /// <summary>The number of entries about what was done that are kept at least.</summary>
+    const int Kept = 100_000;
+
+    /// <summary>The number of entries about refused calls that are kept at least.</summary>
+    const int KeptRefusals = 10_000;
+
+    /// <summary>Appends an entry about what is about to be done.</summary>
+    Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken);
+
+    /// <summary>Appends an entry about a refused call.</summary>
+    Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken);
+
+    /// <summary>Returns the newest entries, newest first.</summary>
+    /// <param name="tenant">Only entries of this tenant; all when null.</param>
+    /// <param name="before">Only entries before this time.</param>
+    /// <param name="most">The largest number of entries.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<IReadOnlyList<AuditEntry>> ReadAsync(string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken);
+}

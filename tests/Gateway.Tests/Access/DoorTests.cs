@@ -1,0 +1,352 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
+using Brownian.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Microsoft.AspNetCore.Grpc.JsonTranscoding;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Brownian.Gateway.Tests.Access;
+
+/// <summary>
+/// One table of all doors of a process that is a gateway and a worker of each role. Each door is called in each of its forms (gRPC, gRPC-Web, JSON),
+/// with every kind of missing, wrong and insufficient credentials. A door that is added without a row fails a test.
+/// </summary>
+public sealed class DoorTests : IAsyncLifetime
+{
+    private const ListeningPort Clients = ListeningPort.Public;
+    private const ListeningPort Operators = ListeningPort.Operators;
+
+    /// <summary>The doors: what a caller needs, and at which ports they are. JSON doors belong to the gRPC methods that they name.</summary>
+    private static readonly Dictionary<string, (Permission Permission, ListeningPort Port)> Rows = new(StringComparer.Ordinal)
+    {
+        ["/brownian.v1.Generation/Generate"] = (Permission.Generate, Clients),
+        ["/brownian.v1.Generation/Submit"] = (Permission.Generate, Clients),
+        ["/brownian.v1.Generation/Get"] = (Permission.Read, Clients),
+        ["/brownian.v1.Generation/List"] = (Permission.Read, Clients),
+        ["/brownian.v1.Generation/Watch"] = (Permission.Read, Clients),
+        ["/brownian.v1.Generation/Cancel"] = (Permission.Generate, Clients),
+        ["/brownian.v1.Generation/Retry"] = (Permission.Generate, Clients),
+        ["/brownian.v1.Generation/GetArtifact"] = (Permission.Read, Clients),
+        ["/brownian.v1.Generation/SignArtifact"] = (Permission.Read, Clients),
+        ["/brownian.v1.Generation/Upload"] = (Permission.Generate, Clients),
+        ["/brownian.v1.Generation/UploadPart"] = (Permission.Generate, Clients),
+        ["/brownian.v1.Models/List"] = (Permission.Read, Clients),
+        ["/brownian.v1.Models/Get"] = (Permission.Read, Clients),
+        ["/brownian.v1.Account/Get"] = (Permission.Read, Clients),
+        ["/brownian.v1.Account/GetUsage"] = (Permission.Read, Clients),
+        ["/brownian.v1.TextEncoder/Encode"] = (Permission.Stages, Clients),
+        ["/brownian.v1.TextEncoder/EncodePicture"] = (Permission.Stages, Clients),
+        ["/brownian.v1.TextEncoder/Project"] = (Permission.Stages, Clients),
+        ["/brownian.v1.Denoiser/Denoise"] = (Permission.Stages, Clients),
+        ["/brownian.v1.Vae/Decode"] = (Permission.Stages, Clients),
+        ["/brownian.v1.Vae/Encode"] = (Permission.Stages, Clients),
+        ["/brownian.v1.Vae/Upscale"] = (Permission.Stages, Clients),
+        ["/brownian.v1.Stages/Run"] = (Permission.Stages, Clients),
+        ["/brownian.v1.Workers/List"] = (Permission.Metrics, Operators),
+        ["/brownian.v1.Workers/GetLoad"] = (Permission.Metrics, Operators),
+        ["/brownian.v1.Workers/Drain"] = (Permission.Operate, Operators),
+        ["/brownian.v1.Workers/Pause"] = (Permission.Operate, Operators),
+        ["/brownian.v1.Workers/Resume"] = (Permission.Operate, Operators),
+        ["/brownian.v1.Access/CreateKey"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/ListKeys"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/RevokeKey"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/RotateKey"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/SetTenant"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/ListTenants"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/GetUsage"] = (Permission.Administer, Operators),
+        ["/brownian.v1.Access/ListAudit"] = (Permission.Administer, Operators),
+        ["/externalscaler.ExternalScaler/IsActive"] = (Permission.Metrics, Operators),
+        ["/externalscaler.ExternalScaler/StreamIsActive"] = (Permission.Metrics, Operators),
+        ["/externalscaler.ExternalScaler/GetMetricSpec"] = (Permission.Metrics, Operators),
+        ["/externalscaler.ExternalScaler/GetMetrics"] = (Permission.Metrics, Operators),
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = (Permission.Read, ListeningPort.Any),
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = (Permission.Read, ListeningPort.Any),
+        ["/grpc.health.v1.Health/Check"] = (Permission.None, ListeningPort.Any),
+        ["/grpc.health.v1.Health/Watch"] = (Permission.None, ListeningPort.Any),
+        ["GET /v1/artifacts/{id}"] = (Permission.Read, Clients),
+        ["GET /v1/signed/{id}"] = (Permission.None, Clients),
+        ["GET /v1/request.schema.json"] = (Permission.Read, Clients),
+        ["GET /metrics"] = (Permission.Metrics, Operators),
+        ["GET /health/live"] = (Permission.None, ListeningPort.Any),
+        ["GET /health/ready"] = (Permission.None, ListeningPort.Any),
+    };
+
+    private readonly Stubs _stubs = new();
+    private TokenIssuer _issuer = null!;
+    private Node _node = null!;
+    private HttpClient _http = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void Every_endpoint_has_a_row_and_requires_what_the_row_says()
+    {
+        RouteEndpoint[] endpoints = [.. Endpoints()];
+        Assert.Equal(
+            Rows.Keys.Order(StringComparer.Ordinal), endpoints.Select(NameOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        Assert.All(endpoints, endpoint => Assert.Equal(
+            (NameOf(endpoint), Rows[NameOf(endpoint)].Permission, Rows[NameOf(endpoint)].Port),
+            (NameOf(endpoint), AccessGuard.RequiredBy(endpoint), ListeningPorts.PortOf(endpoint))));
+    }
+
+    [Fact]
+    public async Task Each_door_refuses_each_kind_of_missing_and_wrong_credentials()
+    {
+        string[] forms = [];
+        foreach ((string situation, string? credentials) in await WrongAsync())
+        {
+            foreach (RouteEndpoint endpoint in Endpoints())
+            {
+                foreach ((string form, string answer) in await CallAsync(endpoint, credentials))
+                {
+                    forms = [.. forms, form];
+                    string expected = Rows[NameOf(endpoint)].Permission == Permission.None ? "open" : "Unauthenticated";
+                    Assert.Equal($"{situation}: {form} {NameOf(endpoint)}: {expected}", $"{situation}: {form} {NameOf(endpoint)}: {answer}");
+                }
+            }
+        }
+        // Each form was among them.
+        Assert.Equal(["JSON", "gRPC", "gRPC-Web", "plain"], forms.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("user", "")]
+    [InlineData("operator", "")]
+    [InlineData("admin", "")]
+    [InlineData("user", "read")]
+    [InlineData("user", "generate")]
+    [InlineData("operator", "metrics")]
+    [InlineData("operator", "operate")]
+    [InlineData("admin", "admin")]
+    public async Task Each_door_admits_exactly_the_callers_that_have_its_permission(string role, string scope)
+    {
+        CreatedKey key = await CreateKeyAsync(role, scope);
+        Role known = Roles.Find(role)!.Value;
+        Permission has = scope.Length == 0 ? Roles.PermissionsOf(known) : Scopes.Find(scope)!.Value;
+        List<(string, string)> callers = [("key", key.Text)];
+        if (scope.Length == 0)
+        {
+            callers.Add(("token", _issuer.Sign(role: role)));
+        }
+        foreach ((string kind, string credentials) in callers)
+        {
+            foreach (RouteEndpoint endpoint in Endpoints())
+            {
+                string expected = has.HasFlag(Rows[NameOf(endpoint)].Permission) ? "open" : "PermissionDenied";
+                foreach ((string form, string answer) in await CallAsync(endpoint, credentials))
+                {
+                    Assert.Equal($"{kind}: {form} {NameOf(endpoint)}: {expected}", $"{kind}: {form} {NameOf(endpoint)}: {answer}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_operators_tokens_open_the_operators_ports_only()
+    {
+        foreach ((string token, Permission has) in ((string, Permission)[])
+            [(Node.OperatorToken, Roles.PermissionsOf(Role.Admin)), (MetricsToken, Permission.Metrics)])
+        {
+            foreach (RouteEndpoint endpoint in Endpoints())
+            {
+                (Permission required, ListeningPort port) = Rows[NameOf(endpoint)];
+                string expected = required == Permission.None ? "open"
+                    : !port.HasFlag(Operators) ? "Unauthenticated"
+                    : has.HasFlag(required) ? "open"
+                    : "PermissionDenied";
+                foreach ((string form, string answer) in await CallAsync(endpoint, token, port.HasFlag(Operators) ? Operators : Clients))
+                {
+                    Assert.Equal($"{form} {NameOf(endpoint)}: {expected}", $"{form} {NameOf(endpoint)}: {answer}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_method_that_does_not_exist_is_unimplemented_for_everybody()
+    {
+        foreach (string path in (string[])["/brownian.v1.Generation/Nothing", "/brownian.v1.Nothing/Get"])
+        {
+            Assert.Equal("Unimplemented", await GrpcAsync(Clients, path, null));
+        }
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        _issuer = await TokenIssuer.StartAsync();
+        _node = await Node.StartAsync(
+            Node.Everything, ServiceRole.Gateway,
+            [
+                .. _stubs.Settings(_stubs.Add()), "Ephemeral=true", "Authentication=required", "MetricsToken=" + MetricsToken, .. _issuer.Settings,
+            ]);
+        _http = new HttpClient();
+        // The calls that are admitted have a message that cannot be read.
+        _node.ExpectErrors("InvalidProtocolBufferException");
+        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = "acme" }, cancellationToken: Stop);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _node.DisposeAsync();
+        await _issuer.DisposeAsync();
+        _stubs.Dispose();
+    }
+
+    private const string MetricsToken = "the-readers-of-metrics";
+
+    private IEnumerable<RouteEndpoint> Endpoints() => _node.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints)
+        .OfType<RouteEndpoint>()
+        .Where(endpoint => endpoint.RoutePattern.Parameters.All(parameter => !parameter.Name.StartsWith("unimplemented", StringComparison.Ordinal)));
+
+    private static string NameOf(RouteEndpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json
+            ? $"/{json.MethodDescriptor.Service.FullName}/{json.MethodDescriptor.Name}"
+        : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc ? grpc.Method.FullName
+        : "GET " + endpoint.RoutePattern.RawText;
+
+    private async Task<CreatedKey> CreateKeyAsync(string role = "user", string scope = "")
+    {
+        var request = new CreateKeyRequest { Tenant = "acme", Role = role };
+        if (scope.Length > 0)
+        {
+            request.Scopes.Add(scope);
+        }
+        return await _node.Client.Access.CreateKeyAsync(request, cancellationToken: Stop);
+    }
+
+    private async Task<(string Situation, string? Credentials)[]> WrongAsync()
+    {
+        CreatedKey revoked = await CreateKeyAsync("admin");
+        await _node.Client.Access.RevokeKeyAsync(new RevokeKeyRequest { Id = revoked.Key.Id }, cancellationToken: Stop);
+        CreatedKey rotated = await CreateKeyAsync("admin");
+        await _node.Client.Access.RotateKeyAsync(
+            new RotateKeyRequest { Id = rotated.Key.Id, Overlap = Duration.FromTimeSpan(TimeSpan.Zero) }, cancellationToken: Stop);
+        string right = (await CreateKeyAsync("admin")).Text;
+        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = "gone", Disabled = true }, cancellationToken: Stop);
+        CreatedKey gone =
+            await _node.Client.Access.CreateKeyAsync(new CreateKeyRequest { Tenant = "gone", Role = "admin" }, cancellationToken: Stop);
+        using RSA foreign = RSA.Create(2048);
+        string token = _issuer.Sign(role: "admin");
+        string[] parts = token.Split('.');
+        return
+        [
+            ("none", null),
+            ("empty", ""),
+            ("not a key", "secret"),
+            ("unknown key", KeyText.Create().ToString()),
+            ("wrong secret", right[..^1] + (right[^1] == 'A' ? 'B' : 'A')),
+            ("secret of another key", right[..17] + KeyText.Create().Secret),
+            ("cut key", right[..^1]),
+            ("longer key", right + "A"),
+            ("revoked key", revoked.Text),
+            ("expired key", rotated.Text),
+            ("disabled tenant", gone.Text),
+            ("expired token", _issuer.Sign(role: "admin", lifetime: TimeSpan.FromMinutes(-2))),
+            ("wrong audience", _issuer.Sign(role: "admin", audience: "another")),
+            ("foreign signature", _issuer.Sign(
+                role: "admin",
+                signing: new SigningCredentials(new RsaSecurityKey(foreign) { KeyId = "first" }, SecurityAlgorithms.RsaSha256))),
+            ("shared secret", _issuer.Sign(
+                role: "admin",
+                signing: new SigningCredentials(
+                    new SymmetricSecurityKey(Encoding.UTF8.GetBytes(new string('k', 64))) { KeyId = "first" }, SecurityAlgorithms.HmacSha256))),
+            ("no signature", Base64UrlEncoder.Encode("{\"alg\":\"none\",\"typ\":\"JWT\"}") + "." + parts[1] + "."),
+            (
+                "changed claims",
+                $"{parts[0]}.{Base64UrlEncoder.Encode("{\"sub\":\"eve\",\"tenant\":\"acme\",\"roles\":[\"admin\"]}")}.{parts[2]}"),
+            ("token without a tenant", _issuer.Sign(tenant: null, role: "admin")),
+            ("token of an unknown tenant", _issuer.Sign(tenant: "unknown", role: "admin")),
+            ("token of a disabled tenant", _issuer.Sign(tenant: "gone", role: "admin")),
+        ];
+    }
+
+    /// <summary>Calls an endpoint in each of its forms, and returns "open" or the code of the refusal.</summary>
+    private async Task<IReadOnlyList<(string Form, string Answer)>> CallAsync(
+        RouteEndpoint endpoint, string? credentials, ListeningPort? at = null)
+    {
+        ListeningPort port = at ?? (Rows[NameOf(endpoint)].Port.HasFlag(Clients) ? Clients : Operators);
+        if (endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json)
+        {
+            return [("JSON", await PlainAsync(port, endpoint, json.HttpRule.Body.Length > 0 ? HttpMethod.Post : HttpMethod.Get, credentials))];
+        }
+        if (endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc)
+        {
+            return
+            [
+                ("gRPC", await GrpcAsync(port, grpc.Method.FullName, credentials)),
+                ("gRPC-Web", await GrpcAsync(port, grpc.Method.FullName, credentials, isWeb: true)),
+            ];
+        }
+        return [("plain", await PlainAsync(port, endpoint, HttpMethod.Get, credentials))];
+    }
+
+    private async Task<string> PlainAsync(ListeningPort port, RouteEndpoint endpoint, HttpMethod method, string? credentials)
+    {
+        string path = endpoint.RoutePattern.RawText!.Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal);
+        using var request = new HttpRequestMessage(method, path);
+        if (method == HttpMethod.Post)
+        {
+            request.Content = new StringContent("{\"nothing\": 1}", Encoding.UTF8, "application/json");
+        }
+        Authorize(request, credentials);
+        using HttpResponseMessage answer = await (port == Clients ? _node.Http : _node.Operators).SendAsync(request, Stop);
+        string body = await answer.Content.ReadAsStringAsync(Stop);
+        if (answer.StatusCode == HttpStatusCode.Unauthorized)
+        {
+            Assert.Equal("Bearer", answer.Headers.WwwAuthenticate.ToString());
+            Assert.Contains("\"code\": 16", body, StringComparison.Ordinal);
+            return "Unauthenticated";
+        }
+        // The link of the signed door is wrong, which is no matter of the caller.
+        if (answer.StatusCode == HttpStatusCode.Forbidden && !path.StartsWith("/v1/signed", StringComparison.Ordinal))
+        {
+            Assert.Contains("\"code\": 7", body, StringComparison.Ordinal);
+            return "PermissionDenied";
+        }
+        return "open";
+    }
+
+    private async Task<string> GrpcAsync(ListeningPort port, string path, string? credentials, bool isWeb = false)
+    {
+        string address = isWeb
+            ? (port == Clients ? _node.Http : _node.Operators).BaseAddress!.ToString().TrimEnd('/')
+            : port == Clients ? _node.GrpcAddress : _node.OperatorAddress!;
+        using var request = new HttpRequestMessage(HttpMethod.Post, address + path)
+        {
+            Version = isWeb ? HttpVersion.Version11 : HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            // A frame with a message that no call accepts as valid, so that no stream stays open. The scaler reads its message before it admits.
+            Content = new ByteArrayContent(path.Contains("Scaler", StringComparison.Ordinal) ? [0, 0, 0, 0, 0] : [0, 0, 0, 0, 1, 0xff]),
+        };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(isWeb ? "application/grpc-web" : "application/grpc");
+        request.Headers.TryAddWithoutValidation("te", "trailers");
+        Authorize(request, credentials);
+        using HttpResponseMessage answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        if (!answer.Headers.TryGetValues("grpc-status", out IEnumerable<string>? status))
+        {
+            await answer.Content.ReadAsByteArrayAsync(Stop);
+            answer.TrailingHeaders.TryGetValues("grpc-status", out status);
+        }
+        StatusCode? code = status is null ? null : (StatusCode)int.Parse(status.Single(), CultureInfo.InvariantCulture);
+        return code is StatusCode.Unauthenticated or StatusCode.PermissionDenied or StatusCode.Unimplemented ? code.Value.ToString() : "open";
+    }
+
+    private static void Authorize(HttpRequestMessage request, string? credentials)
+    {
+        if (credentials is not null)
+        {
+            request.Headers.TryAddWithoutValidation("authorization", "Bearer " + credentials);
+        }
+    }
+}
