@@ -74,8 +74,9 @@ internal sealed class RequestFiles(string folder)
         }
     }
 
+    // No path has a zero character: such a name is refused when it is read.
     private static bool IsPath(string named) =>
-        !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase)
+        !named.Contains('\0', StringComparison.Ordinal) && !named.StartsWith(DataScheme, StringComparison.OrdinalIgnoreCase)
             && !(named.StartsWith("up_", StringComparison.Ordinal) && !File.Exists(named));
 
     private static byte[] Decode(string url)

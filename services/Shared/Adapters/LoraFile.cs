@@ -210,7 +210,7 @@ public sealed class LoraFile
             }
             return metadata;
         }
-        catch (Exception exception) when (exception is JsonException or ArgumentException)
+        catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
         {
             throw new ModelException($"{file.Name}: {AdapterMetadata} is not valid JSON ({exception.Message})", exception);
         }

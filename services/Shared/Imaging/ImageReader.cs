@@ -12,6 +12,9 @@ namespace Brownian.Imaging;
 /// </summary>
 public static class ImageReader
 {
+    /// <summary>The first scan has at least one bit for each block of 8 x 8 samples (ITU-T T.81, F.1.2 and G.1.2).</summary>
+    private const int MaxPixelsOfJpegByte = 8 * 64;
+
     /// <summary>Reads the image in a file.</summary>
     /// <param name="file">The whole file.</param>
     /// <returns>
@@ -26,17 +29,25 @@ public static class ImageReader
     {
         "image/png" => PngReader.Read(file),
         "image/gif" => GifReader.Read(file),
-        "image/jpeg" => Decode(WholeJpeg(file), "JPEG").Orient(ExifBlock.Orientation(ExifBlock.InJpeg(file))),
+        "image/jpeg" => Decode(WholeJpeg(file), "JPEG", MaxPixelsOfJpegByte).Orient(ExifBlock.Orientation(ExifBlock.InJpeg(file))),
         "image/webp" => Decode(WholeWebp(file), "WebP").Orient(ExifBlock.Orientation(ExifBlock.InWebp(file))),
         _ => throw ImageInspector.Unknown(file),
     };
 
-    private static Raster Decode(ReadOnlySpan<byte> file, string format)
+    /// <param name="file">The whole file.</param>
+    /// <param name="format">The format's name in messages.</param>
+    /// <param name="maxPixels">The most pixels that a byte of the file can hold; null where a few bytes can hold an image of any size.</param>
+    private static Raster Decode(ReadOnlySpan<byte> file, string format, int? maxPixels = null)
     {
         using SKData data = SKData.CreateCopy(file);
         using SKCodec codec = SKCodec.Create(data) ?? throw new InvalidDataException($"is a {format} file that cannot be decoded");
         int width = codec.Info.Width, height = codec.Info.Height;
         ImageInspector.CheckSize(width, height);
+        // A header alone must not reserve memory for the pixels that it states.
+        if (maxPixels is { } most && (long)width * height > (long)file.Length * most)
+        {
+            throw new InvalidDataException($"is a {format} file that ends early");
+        }
         bool opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         var rgba = new byte[4 * width * height];
         GCHandle pin = GCHandle.Alloc(rgba, GCHandleType.Pinned);
@@ -76,7 +87,8 @@ public static class ImageReader
 
     private static ReadOnlySpan<byte> WholeWebp(ReadOnlySpan<byte> webp)
     {
-        uint length = BinaryPrimitives.ReadUInt32LittleEndian(webp[4..]);
-        return length <= webp.Length - 8 ? webp : throw new InvalidDataException("is a WebP file that ends early");
+        // The library decodes files whose chunks are damaged as far as it can.
+        ImageInspector.Inspect(webp);
+        return webp;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class GrpcPoolScaler : IPoolScaler, IPendingWork, IAsyncDisposab
             },
             TestContext.Current.CancellationToken);
         var service = new ExternalScalerService(
-            new PoolScaler(new PlatformLoad(scaler._catalog, scaler, scaler._time), scaler._time), scaler._time, new NeverStops(), 
+            new PoolScaler(new PlatformLoad(scaler._catalog, scaler, scaler._time), scaler._time), scaler._time, new NeverStops(),
             new Hosting.OperatorAccess(new Hosting.PlatformOptions { MetricsToken = Token }, null));
         scaler._server = await GrpcServer.StartAsync(service);
         scaler._channel = GrpcChannel.ForAddress(scaler._server.Address);

@@ -67,12 +67,14 @@ internal sealed class History(int capacity)
         }
     }
 
-    public void Restore(StateReader reader)
+    /// <param name="reader">The saved state.</param>
+    /// <param name="evaluations">The number of evaluations before the saved state, each of which adds at most one tensor.</param>
+    public void Restore(StateReader reader, int evaluations)
     {
-        int count = reader.ReadInt32();
-        if (count < 0 || count > capacity)
+        int count = reader.ReadInt32(), most = Math.Min(capacity, evaluations);
+        if (count < 0 || count > most)
         {
-            throw new InvalidDataException($"Saved history has {count} tensors, the most is {capacity}");
+            throw new InvalidDataException($"Saved history has {count} tensors, the most is {most}");
         }
         Clear();
         for (int i = 0; i < count; i++)

@@ -90,5 +90,5 @@ public sealed class IpndmScheduler : Scheduler
     protected override void SaveHistory(StateWriter writer) => _slopes.Save(writer);
 
     /// <inheritdoc/>
-    protected override void RestoreHistory(StateReader reader) => _slopes.Restore(reader);
+    protected override void RestoreHistory(StateReader reader) => _slopes.Restore(reader, StepIndex - BeginIndex);
 }

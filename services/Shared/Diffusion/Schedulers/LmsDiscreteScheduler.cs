@@ -60,7 +60,7 @@ public sealed class LmsDiscreteScheduler : SigmaScheduler
     protected override void SaveHistory(StateWriter writer) => _slopes.Save(writer);
 
     /// <inheritdoc/>
-    protected override void RestoreHistory(StateReader reader) => _slopes.Restore(reader);
+    protected override void RestoreHistory(StateReader reader) => _slopes.Restore(reader, StepIndex - BeginIndex);
 
     /// <summary>∫ of the Lagrange basis polynomial over the step.</summary>
     private float Coefficient(int order, int age)

@@ -114,7 +114,7 @@ public sealed class PndmScheduler : Scheduler
     /// <inheritdoc/>
     protected override void RestoreHistory(StateReader reader)
     {
-        _outputs.Restore(reader);
+        _outputs.Restore(reader, StepIndex - BeginIndex);
         _start = reader.ReadSingles();
         _weighted = reader.ReadSingles();
         _combined = new float[_start.Length];

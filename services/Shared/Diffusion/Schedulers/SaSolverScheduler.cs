@@ -134,6 +134,12 @@ public sealed class SaSolverScheduler : SolverScheduler
         _nextCorrectorOrder = reader.ReadInt32();
         _last = reader.ReadSingles();
         _lastNoise = reader.ReadSingles();
+        // The corrector uses the prediction that the next evaluation adds.
+        int most = Math.Min(_correctorOrder, Predictions.Count + 1);
+        if (_nextCorrectorOrder < (_hasLast ? 1 : 0) || _nextCorrectorOrder > most || _lastNoise.Length != _last.Length)
+        {
+            throw new InvalidDataException($"Saved corrector of order {_nextCorrectorOrder} does not fit {Predictions.Count} predictions");
+        }
         _gradient = new float[_last.Length];
     }
 

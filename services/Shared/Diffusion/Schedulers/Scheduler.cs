@@ -15,6 +15,8 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public abstract class Scheduler
 {
+    /// <summary>Larger than any batch. Some schedulers compute a norm for each image.</summary>
+    private const int MaxImages = 1024;
     private const int StateVersion = 1;
 
     private float[] _timesteps = [];
@@ -240,15 +242,18 @@ public abstract class Scheduler
         Scheduler scheduler;
         try
         {
+            var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
             scheduler =
                 SchedulerCatalog.Create(
-                    JsonNode.Parse(reader.ReadString()) as JsonObject ?? throw new JsonException("The settings are not a JSON object"));
+                    JsonNode.Parse(reader.ReadString(), documentOptions: strict) as JsonObject
+                        ?? throw new JsonException("The settings are not a JSON object"));
             scheduler.Start(
                 JsonSerializer.Deserialize(reader.ReadString(), SamplingOptionsJson.Default.SamplingOptions)
                     ?? throw new JsonException("The run is null"));
         }
-        catch (Exception exception) when (exception is JsonException or FieldFaultException)
+        catch (Exception exception) when (exception is JsonException or FieldFaultException or InvalidOperationException)
         {
+            // A text that is not Unicode is an InvalidOperationException where it is used.
             throw new InvalidDataException("Saved scheduler state is damaged: " + exception.Message, exception);
         }
         scheduler.RestoreProgress(reader);
@@ -348,9 +353,9 @@ public abstract class Scheduler
         {
             faults.Add(FieldFault.Of("strength", options.Strength, "above 0, up to 1"));
         }
-        if (options.Images < 1)
+        if (options.Images is < 1 or > MaxImages)
         {
-            faults.Add(FieldFault.Of("images", options.Images, "1 and above"));
+            faults.Add(FieldFault.Of("images", options.Images, $"1..{MaxImages}"));
         }
         if (faults.Count > 0)
         {

@@ -62,7 +62,7 @@ public abstract class SolverScheduler : Scheduler
     protected override void SaveHistory(StateWriter writer) => Predictions.Save(writer);
 
     /// <inheritdoc/>
-    protected override void RestoreHistory(StateReader reader) => Predictions.Restore(reader);
+    protected override void RestoreHistory(StateReader reader) => Predictions.Restore(reader, StepIndex - BeginIndex);
 
     /// <summary>Converts an output without its variances, if any, and adds it as the newest prediction.</summary>
     private protected void Remember(ReadOnlySpan<float> modelOutput, ReadOnlySpan<float> sample) =>

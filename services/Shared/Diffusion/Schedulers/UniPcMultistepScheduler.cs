@@ -151,6 +151,10 @@ public sealed class UniPcMultistepScheduler : SolverScheduler
         _hasLast = reader.ReadBoolean();
         _lastOrder = reader.ReadInt32();
         _last = reader.ReadSingles();
+        if (_lastOrder < (_hasLast ? 1 : 0) || _lastOrder > Math.Min(_order, Predictions.Count))
+        {
+            throw new InvalidDataException($"Saved corrector of order {_lastOrder} does not fit {Predictions.Count} predictions");
+        }
         _sum = new float[_last.Length];
         _difference = new float[_last.Length];
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -20,26 +21,43 @@ public static class JsonFile
             string text = File.ReadAllText(file);
             try
             {
-                return JsonNode.Parse(text, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
+                return Parse(text, file);
             }
             catch (JsonException) when (text.Contains("Infinity", StringComparison.Ordinal))
             {
                 string quoted =
                     text.Replace("-Infinity", "\"-inf\"", StringComparison.Ordinal).Replace(": Infinity", ": \"inf\"", StringComparison.Ordinal);
-                return JsonNode.Parse(quoted, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
+                return Parse(quoted, file);
             }
         }
         catch (JsonException exception)
         {
             throw new ModelException(
                 MistakenFile.DescribeFile(file) is { } mistaken ? $"{file} is {mistaken}"
-                    : $"{file} is not valid JSON: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}",
+                    : $"{file} is not valid JSON: {Where(exception)}",
                 exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new ModelException($"{file} cannot be read: {exception.Message}", exception);
         }
+    }
+
+    private static string Where(JsonException exception) => exception.LineNumber is { } line
+        ? string.Create(CultureInfo.InvariantCulture, $"line {line + 1}, position {exception.BytePositionInLine + 1}")
+        : exception.Message;
+
+    private static JsonObject Parse(string text, string file)
+    {
+        // Text that is not Unicode would be found only when it is used.
+        var reader = new Utf8JsonReader(
+            Encoding.UTF8.GetBytes(text),
+            new JsonReaderOptions { AllowTrailingCommas = Options.AllowTrailingCommas, CommentHandling = Options.CommentHandling });
+        while (reader.Read())
+        {
+            ContractJson.RequireUnicode(ref reader);
+        }
+        return JsonNode.Parse(text, documentOptions: Options) as JsonObject ?? throw new ModelException($"{file} is not a JSON object");
     }
 
     /// <summary>Returns a whole number, or null for anything else.</summary>

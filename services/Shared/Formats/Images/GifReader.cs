@@ -126,6 +126,12 @@ public static class GifReader
         {
             throw Damaged();
         }
+        // A code of at least 3 bits is a text of at most MaxCodes pixels: a header alone must not reserve memory for the frame that it states.
+        const int LeastBits = 3;
+        if (pixels > 8L * gif.Length / LeastBits * MaxCodes)
+        {
+            throw new InvalidDataException(gif.IsEmpty ? "is a GIF file that ends early" : "is a GIF file whose pixels end early");
+        }
         int clear = 1 << bits, end = clear + 1, next = end + 1, size = bits + 1, previous = -1;
         var prefixes = new ushort[MaxCodes];
         var suffixes = new byte[MaxCodes];

@@ -33,7 +33,8 @@ internal static class JpegStructure
             }
             if (IsFrame(marker))
             {
-                if (length < 8)
+                // Decoders use the first frame or refuse the file.
+                if (length < 8 || size is not null)
                 {
                     throw new InvalidDataException("is a JPEG file whose frame is damaged");
                 }

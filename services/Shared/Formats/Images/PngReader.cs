@@ -12,6 +12,9 @@ public sealed class PngReader
 {
     private const int Grey = 0, Colour = 2, Palette = 3, GreyAlpha = 4, ColourAlpha = 6;
 
+    /// <summary>The most bytes in a compressed byte: deflate's longest match, 258 bytes, takes at least 2 bits.</summary>
+    private const int MaxInflation = 1032;
+
     private readonly int _width;
     private readonly int _height;
     private readonly int _depth;
@@ -149,6 +152,11 @@ public sealed class PngReader
 
     private Raster Decode(Stream compressed)
     {
+        // A header alone must not reserve memory for the pixels that it states.
+        if ((long)_width * _height * Samples * _depth / 8 > compressed.Length * MaxInflation)
+        {
+            throw new InvalidDataException("is a PNG file whose pixels end early");
+        }
         using var samples = new ZLibStream(compressed, CompressionMode.Decompress);
         var image = new Raster(_width, _height, Channels, new byte[_width * _height * Channels]);
         ReadOnlySpan<(int Left, int Top, int Across, int Down)> passes = _interlaced
@@ -194,8 +202,9 @@ public sealed class PngReader
         {
             read = samples.ReadAtLeast(row, row.Length, throwOnEndOfStream: false);
         }
-        catch (InvalidDataException exception)
+        catch (Exception exception) when (exception is InvalidDataException or IOException)
         {
+            // A stream that needs a dictionary is an IOException of the library.
             throw new InvalidDataException("is a PNG file whose pixels are damaged", exception);
         }
         if (read < row.Length)

@@ -137,8 +137,9 @@ public static class PngText
             }
             inflated = text.ToArray();
         }
-        catch (InvalidDataException exception)
+        catch (Exception exception) when (exception is InvalidDataException or IOException)
         {
+            // A stream that needs a dictionary is an IOException of the library.
             throw new InvalidDataException("contains a compressed text that is damaged", exception);
         }
         if (inflated.Length > Max)

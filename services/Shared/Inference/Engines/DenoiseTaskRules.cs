@@ -7,6 +7,9 @@ namespace Brownian.Inference.Engines;
 /// <summary>Checks the tensors and numbers of a task. Faults are reported before a run allocates anything.</summary>
 internal static class DenoiseTaskRules
 {
+    /// <summary>The most values of a run's latents: an image of 8192 x 8192 pixels, 768 MiB. A small message must not reserve more.</summary>
+    private const int MaxLatents = 3 * 8192 * 8192;
+
     /// <summary>Rejects a task whose images, ControlNets or windows do not fit its latents.</summary>
     /// <exception cref="ArgumentException">They do not fit. The message states the allowed values.</exception>
     public static void Require(DenoiseTask task)
@@ -21,10 +24,11 @@ internal static class DenoiseTaskRules
     {
         IReadOnlyList<int> shape = task.LatentShape;
         long length = shape.Count == 3 && shape.All(size => size > 0) ? (long)shape[0] * shape[1] : 0;
-        return length is > 0 and <= int.MaxValue && length * shape[2] <= Array.MaxLength
+        return length is > 0 and <= MaxLatents && length * shape[2] <= MaxLatents
             ? (int)(length * shape[2])
             : throw new ArgumentException(
-                $"The latents have the shape [{string.Join(", ", shape)}]; allowed: [channels, height, width]", nameof(task));
+                $"The latents have the shape [{string.Join(", ", shape)}]; allowed: [channels, height, width] of at most {MaxLatents} values",
+                nameof(task));
     }
 
     /// <summary>Rejects start latents of another shape, and start latents that are not finite.</summary>

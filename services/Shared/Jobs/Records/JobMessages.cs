@@ -50,9 +50,9 @@ public static class JobMessages
                 Deaths = i == record.Stage ? record.Deaths : 0,
             });
         }
-        if (record is { Progress: { } progress, Phase: JobPhase.Running })
+        if (record is { Progress: { } progress, Phase: JobPhase.Running } && job.CurrentStage is { } current)
         {
-            message.Progress = ToMessage(progress, job.CurrentStage!.Name);
+            message.Progress = ToMessage(progress, current.Name);
         }
         return message;
     }

@@ -7,7 +7,8 @@ namespace Brownian.Jobs.Records;
 public sealed record StoredJob(JobDefinition Definition, JobRecord Record, long Version)
 {
     /// <summary>The current stage, or null when all are done.</summary>
-    public Models.Plans.PlanStage? CurrentStage => Record.Stage < Definition.Plan.Stages.Count ? Definition.Plan.Stages[Record.Stage] : null;
+    public Models.Plans.PlanStage? CurrentStage =>
+        Record.Stage >= 0 && Record.Stage < Definition.Plan.Stages.Count ? Definition.Plan.Stages[Record.Stage] : null;
 
     /// <summary>The queue of the current stage, or null.</summary>
     public Queues.StageQueue? Queue => CurrentStage is { } stage ? Queues.StageQueue.Of(stage, Definition.Priority) : null;

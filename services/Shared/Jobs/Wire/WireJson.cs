@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Brownian.Formats.Files;
 
 namespace Brownian.Jobs.Wire;
 
@@ -6,7 +7,13 @@ namespace Brownian.Jobs.Wire;
 public static class WireJson
 {
     /// <summary>The serializer options.</summary>
-    public static JsonSerializerOptions Options { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    public static JsonSerializerOptions Options { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        TypeInfoResolver = ContractJson.Resolver,
+        AllowDuplicateProperties = false,
+    };
 
     /// <summary>Reads the value of a field.</summary>
     /// <exception cref="FieldFaultException">The text is not JSON of that type.</exception>
@@ -15,6 +22,7 @@ public static class WireJson
     {
         try
         {
+            ContractJson.Check(text);
             return JsonSerializer.Deserialize<T>(text, Options) ?? throw new JsonException("null");
         }
         catch (JsonException exception)
@@ -28,9 +36,14 @@ public static class WireJson
     public static T? ReadOrNull<T>(string text, string field)
         where T : class
     {
+        if (text.Length == 0)
+        {
+            return null;
+        }
         try
         {
-            return text.Length == 0 ? null : JsonSerializer.Deserialize<T>(text, Options);
+            ContractJson.Check(text);
+            return JsonSerializer.Deserialize<T>(text, Options);
         }
         catch (JsonException exception)
         {

@@ -115,12 +115,14 @@ public sealed record Cascade
             {
                 faults.Add($"{field}: unknown field \"{name}\"; known: {string.Join(", ", StageFields)}");
             }
-            string role = stage["role"]?.ToString() ?? "", model = stage["model"]?.ToString() ?? "", folder = Path.Combine(path, model);
+            string role = stage["role"]?.ToString() ?? "", model = stage["model"]?.ToString() ?? "";
+            // No path has a zero character.
+            string folder = Path.Combine(path, model.Replace("\0", "", StringComparison.Ordinal));
             if (!Roles.Contains(role) || isFirst != (role == Base))
             {
                 faults.Add($"{field}.role: \"{role}\"; allowed: {(isFirst ? Base : string.Join(", ", Roles.Skip(1)))}");
             }
-            if (model.Length == 0 || !Directory.Exists(folder) || !ModelFolder.IsModel(folder))
+            if (model.Length == 0 || model.Contains('\0', StringComparison.Ordinal) || !Directory.Exists(folder) || !ModelFolder.IsModel(folder))
             {
                 faults.Add($"{field}.model: \"{model}\" is not the folder of a model");
             }

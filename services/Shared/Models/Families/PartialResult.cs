@@ -62,6 +62,10 @@ public sealed record PartialResult(
                 {
                     throw new InvalidDataException($"contains \"{tensor.Name}\", which is not an output of --stop-after");
                 }
+                if (tensor.Dtype is not ("F32" or "U8"))
+                {
+                    throw new InvalidDataException($"contains \"{tensor.Name}\" of {tensor.Dtype}; allowed: F32, U8");
+                }
                 if (imageIndex == images.Count)
                 {
                     images.Add(new Dictionary<string, List<StageValue>>(StringComparer.Ordinal));

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Brownian.Formats.Files;
 
 namespace Brownian.Models.Plans;
 
@@ -12,6 +13,9 @@ public static class StageSettings
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        RespectNullableAnnotations = true,
+        TypeInfoResolver = ContractJson.Resolver,
+        AllowDuplicateProperties = false,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
@@ -30,6 +34,7 @@ public static class StageSettings
     {
         try
         {
+            ContractJson.Check(text);
             return JsonSerializer.Deserialize<T>(text, Options) ?? throw new JsonException("null");
         }
         catch (JsonException exception)
