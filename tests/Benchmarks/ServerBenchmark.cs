@@ -29,7 +29,8 @@ internal static partial class ServerBenchmark
     /// <param name="http">Its HTTP address, for its metrics.</param>
     public static async Task RunAsync(string grpc, string http)
     {
-        using var client = new BrownianClient([grpc], operatorToken: Environment.GetEnvironmentVariable("BROWNIAN_OPERATOR_TOKEN"));
+        using var client = new BrownianClient(
+            grpc, new BrownianClientOptions { OperatorToken = Environment.GetEnvironmentVariable("BROWNIAN_OPERATOR_TOKEN") });
         await OverheadAsync(client);
         await SubmissionsAsync(client, http);
         await WatchAsync(client, grpc);

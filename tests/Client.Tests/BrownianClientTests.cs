@@ -73,7 +73,7 @@ public sealed class BrownianClientTests
         FakeGateway absent = await FakeGateway.StartAsync();
         string address = absent.Address;
         await absent.DisposeAsync();
-        using var client = new BrownianClient([address], TimeSpan.Zero);
+        using var client = new BrownianClient(address, new BrownianClientOptions { RetryTimeout = TimeSpan.Zero });
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => ReadAsync(client, new GenerateRequest { Prompt = "a" }));
 
@@ -169,7 +169,7 @@ public sealed class BrownianClientTests
     {
         await using FakeGateway gateway = await FakeGateway.StartAsync();
         gateway.OnGenerate = FakeGateway.Write(Snapshot(), End(1));
-        using var client = new BrownianClient([gateway.Address], operatorToken: "secret");
+        using var client = new BrownianClient(gateway.Address, new BrownianClientOptions { OperatorToken = "secret" });
 
         await ReadAsync(client, new GenerateRequest { Prompt = "a" });
 

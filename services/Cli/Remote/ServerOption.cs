@@ -103,7 +103,7 @@ internal sealed class ServerOption
                     continue;
                 }
             }
-            return new BrownianClient([.. addresses[i..], .. addresses[..i]], operatorToken: operatorToken);
+            return new BrownianClient([.. addresses[i..], .. addresses[..i]], new BrownianClientOptions { OperatorToken = operatorToken });
         }
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }

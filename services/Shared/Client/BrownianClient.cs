@@ -21,25 +21,26 @@ public sealed class BrownianClient : IDisposable
 
     /// <summary>Creates a client of one gateway.</summary>
     /// <param name="address">A gateway's gRPC address, for example <c>http://localhost:5081</c>.</param>
-    public BrownianClient(string address)
-        : this([address])
+    /// <param name="options">How to connect; null for the defaults.</param>
+    public BrownianClient(string address, BrownianClientOptions? options = null)
+        : this([address], options)
     {
     }
 
     /// <summary>Creates a client of several gateways, each of which can serve all jobs.</summary>
     /// <param name="addresses">The gateways' gRPC addresses.</param>
-    /// <param name="retryTimeout">How long a stream that lost its gateway tries other gateways; null for 30 s.</param>
-    /// <param name="operatorToken">The bearer token that <see cref="Workers"/> sends for operations on workers; null for none.</param>
-    public BrownianClient(IReadOnlyList<string> addresses, TimeSpan? retryTimeout = null, string? operatorToken = null)
+    /// <param name="options">How to connect; null for the defaults.</param>
+    public BrownianClient(IReadOnlyList<string> addresses, BrownianClientOptions? options = null)
     {
+        options ??= new BrownianClientOptions();
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
         _channels =
         [
             .. addresses.Select(
                 address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))
         ];
-        _retryTimeout = retryTimeout ?? TimeSpan.FromSeconds(30);
-        _operatorToken = operatorToken;
+        _retryTimeout = options.RetryTimeout ?? TimeSpan.FromSeconds(30);
+        _operatorToken = options.OperatorToken;
     }
 
     /// <summary>The generated client of the current gateway, for every other call.</summary>

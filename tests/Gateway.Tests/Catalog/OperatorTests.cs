@@ -29,7 +29,7 @@ public sealed class OperatorTests : IDisposable
         string id = node.Services.GetServices<StageWorker>().First().Id;
         foreach (string? token in (string?[])[null, "", "another-token-of-some-length", Node.OperatorToken + "x", Node.OperatorToken[..^1]])
         {
-            using var client = new BrownianClient([node.GrpcAddress], operatorToken: token);
+            using var client = new BrownianClient(node.GrpcAddress, new BrownianClientOptions { OperatorToken = token });
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => OperateAsync(client, operation, id));
             Assert.Equal(StatusCode.Unauthenticated, refused.StatusCode);
             using var json = new HttpRequestMessage(HttpMethod.Post, $"/v1/workers/{id}/{operation}")
@@ -78,7 +78,7 @@ public sealed class OperatorTests : IDisposable
             {
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
             }
-            using var client = new BrownianClient([node.GrpcAddress], operatorToken: token);
+            using var client = new BrownianClient(node.GrpcAddress, new BrownianClientOptions { OperatorToken = token });
             string id = node.Services.GetServices<StageWorker>().First().Id;
             await OperateAsync(client, "pause", id);
             await OperateAsync(client, "resume", id);

@@ -56,7 +56,7 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
             healthy.Kill();
         }
         using BrownianClient client = role == "gateway"
-            ? new BrownianClient([faulty.Address, healthy.Address], Eventually.Deadline)
+            ? new BrownianClient([faulty.Address, healthy.Address], new BrownianClientOptions { RetryTimeout = Eventually.Deadline })
             : cluster.CreateClient();
 
         Task<List<JobEvent>> generating = KillCluster.GenerateAsync(client, request);

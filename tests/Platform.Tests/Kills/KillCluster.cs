@@ -65,7 +65,9 @@ public sealed class KillCluster : IAsyncLifetime
 
     /// <summary>A client of all gateways.</summary>
     internal BrownianClient CreateClient() =>
-        new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)], TimeSpan.FromSeconds(60));
+        new(
+            [.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)],
+            new BrownianClientOptions { RetryTimeout = TimeSpan.FromSeconds(60) });
 
     /// <summary>Makes a job and follows it to its end, also when gateways are killed.</summary>
     internal static async Task<List<JobEvent>> GenerateAsync(BrownianClient client, GenerateRequest request)

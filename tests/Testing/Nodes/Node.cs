@@ -20,7 +20,8 @@ internal sealed class Node : IAsyncDisposable
     private Node(WebApplication app, ErrorLog errors)
     {
         (_app, _errors) = (app, errors);
-        Client = new BrownianClient([app.Services.GetRequiredService<ListeningAddresses>().Grpc!], operatorToken: OperatorToken);
+        Client = new BrownianClient(
+            app.Services.GetRequiredService<ListeningAddresses>().Grpc!, new BrownianClientOptions { OperatorToken = OperatorToken });
         Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
     }
 
