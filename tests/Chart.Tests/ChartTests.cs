@@ -18,6 +18,10 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         ["HttpPort"] = "the images set the ports",
         ["GrpcPort"] = "as HttpPort",
         ["ModelFolders"] = "the chart sets BROWNIAN_MODELS",
+        ["CertificateFile"] = "the chart has no TLS yet",
+        ["CertificateKeyFile"] = "as CertificateFile",
+        ["AuthorityFile"] = "as CertificateFile",
+        ["AdvertiseName"] = "as CertificateFile",
     };
 
     /// <summary>The files of values.</summary>

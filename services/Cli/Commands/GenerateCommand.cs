@@ -68,6 +68,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         command.Options.Add(generate._dump);
         command.Options.Add(generate._unload);
         command.Options.Add(generate._server.Option);
+        command.Options.Add(generate._server.Authority);
         command.Options.Add(generate._detach);
         command.Options.Add(generate._direct);
         command.SetAction(generate.RunAsync);

@@ -46,6 +46,7 @@ internal static class JobsCommand
         var limit = new Option<string?>("--limit") { Description = "The maximum number of jobs, 1..1000000; 100 when not given", HelpName = "N" };
         Option<bool> json = JsonOption();
         var command = new Command("list", "Lists jobs, the newest first") { server.Option, states, model, labels, limit, json };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) =>
         {
             var faults = new List<FieldFault>();
@@ -107,6 +108,7 @@ internal static class JobsCommand
         };
         Option<bool> json = JsonOption();
         var command = new Command("get", "Shows a job; with -o fetches its images") { id, server.Option, output, json };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) =>
         {
             var files = new ImageFiles(parsed.GetValue(output));
@@ -195,6 +197,7 @@ internal static class JobsCommand
         var command = new Command(
             "watch", "Shows the past and new events of a job until it ends; stopping this command does not stop the job") { id, server.Option,
             json };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed, client => WatchAsync(client, parsed.GetValue(id)!, parsed.GetValue(json), cancellationToken), cancellationToken));
         return command;
@@ -225,6 +228,7 @@ internal static class JobsCommand
         Argument<string> id = Id();
         Option<bool> json = JsonOption();
         var command = new Command(name, description) { id, server.Option, json };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed,
             async client =>

@@ -23,6 +23,7 @@ internal static class TopCommand
         };
         var once = new Option<bool>("--once") { Description = "Show one reading and end, as without a terminal" };
         var command = new Command("top", "Shows queues, workers and jobs of a server, until Ctrl+C") { server.Option, every, once };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) =>
         {
             double seconds = parsed.GetValue(every);

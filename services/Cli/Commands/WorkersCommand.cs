@@ -30,6 +30,7 @@ internal static class WorkersCommand
         var server = new ServerOption(required: true);
         var json = new Option<bool>("--json") { Description = "Write them to standard output as JSON" };
         var command = new Command("list", "Lists workers with their state and models") { server.Option, json };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed,
             async client =>
@@ -63,6 +64,7 @@ internal static class WorkersCommand
             HelpName = "TOKEN",
         };
         var command = new Command(name, description) { id, server.Option, token, json };
+        command.Options.Add(server.Authority);
         command.SetAction((parsed, cancellationToken) => server.CallAsync(
             parsed,
             async client =>

@@ -16,6 +16,8 @@ internal sealed class ServerOption
 
     private readonly Option<string[]> _server = new("--server") { HelpName = "URL", DefaultValueFactory = _ => [] };
 
+    private readonly AuthorityOption _authority = new();
+
     /// <param name="required">Whether the command always calls a gateway.</param>
     public ServerOption(bool required)
     {
@@ -26,6 +28,9 @@ internal sealed class ServerOption
 
     /// <summary>The option itself.</summary>
     public Option Option => _server;
+
+    /// <summary>The option of the CAs that issue the certificates of the gateways.</summary>
+    public Option Authority => _authority.Option;
 
     /// <summary>Whether gateways were given on the command line.</summary>
     public bool IsSet(ParseResult parsed) => parsed.GetValue(_server) is { Length: > 0 };
@@ -38,9 +43,10 @@ internal sealed class ServerOption
         ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken, string? operatorToken = null)
     {
         string[] addresses = Addresses(parsed);
+        var options = new BrownianClientOptions { OperatorToken = operatorToken, CertificateAuthorities = _authority.Read(parsed) };
         try
         {
-            using BrownianClient client = await FindAsync(addresses, operatorToken, cancellationToken);
+            using BrownianClient client = await FindAsync(addresses, options, cancellationToken);
             return await call(client);
         }
         catch (RpcException exception)
@@ -82,12 +88,12 @@ internal sealed class ServerOption
     /// Returns a client of the gateways, after checking that one of them responds. A client retries gateways that become unreachable; gateways that
     /// never respond are reported at once.
     /// </summary>
-    private static async Task<BrownianClient> FindAsync(string[] addresses, string? operatorToken, CancellationToken cancellationToken)
+    private static async Task<BrownianClient> FindAsync(string[] addresses, BrownianClientOptions options, CancellationToken cancellationToken)
     {
         var away = new List<string>();
         for (int i = 0; i < addresses.Length; i++)
         {
-            using (var probe = new BrownianClient(addresses[i]))
+            using (var probe = new BrownianClient(addresses[i], options))
             {
                 try
                 {
@@ -103,7 +109,7 @@ internal sealed class ServerOption
                     continue;
                 }
             }
-            return new BrownianClient([.. addresses[i..], .. addresses[..i]], new BrownianClientOptions { OperatorToken = operatorToken });
+            return new BrownianClient([.. addresses[i..], .. addresses[..i]], options);
         }
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }

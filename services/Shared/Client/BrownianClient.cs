@@ -1,4 +1,6 @@
+using System.Net.Security;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using Brownian.V1;
 using Google.Protobuf;
 using Google.Rpc;
@@ -37,7 +39,7 @@ public sealed class BrownianClient : IDisposable
         _channels =
         [
             .. addresses.Select(
-                address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = Alive(), DisposeHttpClient = true }))
+                address => GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = HandlerFor(options), DisposeHttpClient = true }))
         ];
         _retryTimeout = options.RetryTimeout ?? TimeSpan.FromSeconds(30);
         _operatorToken = options.OperatorToken;
@@ -193,12 +195,29 @@ public sealed class BrownianClient : IDisposable
     }
 
     /// <summary>Enables keep-alive pings, which detect a gateway that vanished without closing the connection.</summary>
-    private static SocketsHttpHandler Alive() => new()
+    private static SocketsHttpHandler HandlerFor(BrownianClientOptions options) => new()
     {
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            CertificateChainPolicy = options.CertificateAuthorities is { } authorities ? PolicyFor(authorities) : null,
+            ClientCertificates = options.ClientCertificate is { } certificate ? [certificate] : null,
+        },
         KeepAlivePingDelay = TimeSpan.FromSeconds(10),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
         EnableMultipleHttp2Connections = true,
     };
+
+    private static X509ChainPolicy PolicyFor(X509Certificate2Collection authorities)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
+    }
 
     private async Task TryCancelAsync(string job)
     {

@@ -1,3 +1,4 @@
+using Brownian.Hosting.Certificates;
 using Google.Protobuf.Reflection;
 using Google.Rpc;
 using Microsoft.AspNetCore.Builder;
@@ -34,7 +35,9 @@ public static class GrpcDefaults
         {
             // Before all other middleware: a preflight request reaches no service.
             app.UseCors();
-            app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+            // Otherwise the HTTP port of a worker would accept the calls for which its gRPC port requires a client certificate.
+            bool isOpen = builder.Role == ServiceRole.Gateway || !app.Services.GetRequiredService<ProcessCertificates>().CanRequire;
+            app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = isOpen });
             app.MapGrpcReflectionService();
             app.MapGrpcHealthChecksService();
         });

@@ -1,4 +1,5 @@
 using System.Net;
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs;
 using Brownian.Jobs.Records;
 using Microsoft.AspNetCore.Builder;
@@ -63,12 +64,16 @@ public static class PlatformHost
         WebApplicationBuilder web =
             WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         PlatformOptions options = Read(web.Configuration);
+        var certificates = new ProcessCertificates(options.ReadCertificateFiles(), TimeProvider.System);
+        web.Services.AddSingleton(certificates);
+        web.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<CertificateReload>(provider, TimeProvider.System));
         web.WebHost.ConfigureKestrel(kestrel =>
         {
             IPAddress address = IPAddress.Parse(options.Listen);
-            // Without TLS a port serves either HTTP/1.1 or HTTP/2, because there is no protocol negotiation.
-            kestrel.Listen(address, options.HttpPort ?? role.HttpPort, listen => listen.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(address, options.GrpcPort ?? role.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            // Only gateways call workers. A gateway's own ports are public.
+            ClientCertificateUse grpcClients = role == ServiceRole.Gateway ? ClientCertificateUse.None : ClientCertificateUse.Required;
+            kestrel.Listen(address, options.HttpPort ?? role.HttpPort, listen => listen.Serve(HttpProtocols.Http1, certificates));
+            kestrel.Listen(address, options.GrpcPort ?? role.GrpcPort, listen => listen.Serve(HttpProtocols.Http2, certificates, grpcClients));
             kestrel.AddServerHeader = false;
         });
         var builder = new PlatformBuilder(web, role, options);

@@ -93,6 +93,15 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
                     PlatformOptions.Field(nameof(PlatformOptions.OperatorToken)),
                     $"has {token.Length} characters; allowed: {MinTokenLength} and more"));
         }
+        faults.AddRange(
+            options.ReadCertificateFiles().Read(TimeProvider.System.GetUtcNow()).Faults
+                .Select(fault => new FieldFault(PlatformOptions.Field(fault.Field), fault.Message)));
+        if (options is { CertificateFile.Length: > 0, Advertise: { } advertised }
+            && !advertised.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+        {
+            faults.Add(FieldFault.Of(
+                PlatformOptions.Field(nameof(PlatformOptions.Advertise)), advertised, "with CertificateFile: https://host:port"));
+        }
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.Select(fault => fault.ToString()));
 
         void CheckEach(string name, string[] values, Func<string, bool> isAllowed, string allowed)

@@ -1,3 +1,5 @@
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using Brownian.Client;
 using Brownian.Denoiser;
 using Brownian.Gateway;
@@ -20,9 +22,14 @@ internal sealed class Node : IAsyncDisposable
     private Node(WebApplication app, ErrorLog errors)
     {
         (_app, _errors) = (app, errors);
-        Client = new BrownianClient(
-            app.Services.GetRequiredService<ListeningAddresses>().Grpc!, new BrownianClientOptions { OperatorToken = OperatorToken });
-        Http = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
+        X509Certificate2Collection? authorities = null;
+        if (app.Services.GetRequiredService<PlatformOptions>().AuthorityFile is { Length: > 0 } file)
+        {
+            (authorities = []).ImportFromPemFile(file);
+        }
+        var options = new BrownianClientOptions { OperatorToken = OperatorToken, CertificateAuthorities = authorities };
+        Client = new BrownianClient(app.Services.GetRequiredService<ListeningAddresses>().Grpc!, options);
+        Http = new HttpClient(HandlerFor(authorities)) { BaseAddress = new Uri(app.Services.GetRequiredService<ListeningAddresses>().Http!) };
     }
 
     /// <summary>The token that operates the workers of every node.</summary>
@@ -67,6 +74,19 @@ internal sealed class Node : IAsyncDisposable
         });
         await app.StartAsync();
         return new Node(app, errors);
+    }
+
+    /// <summary>Returns a handler of HTTP that trusts the CAs; those of the system when null.</summary>
+    public static SocketsHttpHandler HandlerFor(X509Certificate2Collection? authorities)
+    {
+        var handler = new SocketsHttpHandler();
+        if (authorities is not null)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(authorities);
+            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
+        }
+        return handler;
     }
 
     /// <summary>Expects that the node logs errors that contain a text. Any other error fails the test.</summary>
