@@ -64,6 +64,7 @@ app.kubernetes.io/component: {{ .name | quote }}
   value: {{ .root.Values.models.mountPath | quote }}
 - name: Platform__Listen
   value: 0.0.0.0
+{{- include "brownian.tlsEnvironment" .root }}
 {{- range $name, $value := .root.Values.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -84,6 +85,11 @@ app.kubernetes.io/component: {{ .name | quote }}
 {{- define "brownian.mounts" -}}
 - name: tmp
   mountPath: /tmp
+{{- if .root.Values.tls.enabled }}
+- name: tls
+  mountPath: /tls
+  readOnly: true
+{{- end }}
 {{- if include "brownian.hasModels" .root }}
 - name: models
   mountPath: {{ .root.Values.models.mountPath | quote }}
@@ -107,6 +113,12 @@ app.kubernetes.io/component: {{ .name | quote }}
 {{- define "brownian.volumes" -}}
 - name: tmp
   emptyDir: {}
+{{- if .root.Values.tls.enabled }}
+- name: tls
+  secret:
+    secretName: {{ include "brownian.tlsSecret" .root | quote }}
+    defaultMode: 0440
+{{- end }}
 {{- with .root.Values.models }}
 {{- if .existingClaim }}
 - name: models
@@ -164,16 +176,16 @@ capabilities:
 
 {{- define "brownian.probes" -}}
 startupProbe:
-  httpGet: {path: /health/ready, port: http}
+  httpGet: {path: /health/ready, port: http, scheme: {{ include "brownian.scheme" .root | upper }}}
   periodSeconds: 5
   timeoutSeconds: 5
   failureThreshold: {{ div (add .root.Values.startSeconds 4) 5 }}
 readinessProbe:
-  httpGet: {path: /health/ready, port: http}
+  httpGet: {path: /health/ready, port: http, scheme: {{ include "brownian.scheme" .root | upper }}}
   periodSeconds: 5
   timeoutSeconds: 5
 livenessProbe:
-  httpGet: {path: /health/live, port: http}
+  httpGet: {path: /health/live, port: http, scheme: {{ include "brownian.scheme" .root | upper }}}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
