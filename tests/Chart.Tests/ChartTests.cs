@@ -95,6 +95,15 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
     [InlineData("gateway.replicas=1", "gateway.minAvailable is 1; allowed: less than gateway.replicas (1)")]
     [InlineData("gatewayApi.enabled=true,gatewayApi.parentRefs[0].name=a", "gatewayApi.httpHostnames and grpcHostnames are required")]
     [InlineData("pools.denoiser.autoscaling.type=rabbitmq", "keda.rabbitmqSecret is missing")]
+    [InlineData("tls.enabled=true", "tls.existingSecret is missing; allowed: the name of a secret with tls.crt, tls.key and ca.crt")]
+    [InlineData("tls.existingSecret=a", "tls.enabled is false")]
+    [InlineData("tls.certManager.issuerRef.name=a", "tls.enabled is false")]
+    [InlineData(
+        "tls.enabled=true,tls.existingSecret=a,tls.certManager.issuerRef.name=b",
+        "tls.existingSecret cannot be given with tls.certManager.issuerRef")]
+    [InlineData("tls.enabled=true,tls.existingSecret=a,ingress.enabled=true,ingress.grpcHost=b", "allowed with tls.enabled: GRPCS")]
+    [InlineData("pools.tls.role=denoiser", "pools.tls: the name is that of another part of the chart")]
+    [InlineData("tls.certManager.duration=90d", "does not match pattern")]
     public async Task A_value_that_is_not_allowed_is_refused_with_its_name(string set, string says)
     {
         string option = set.EndsWith("[]", StringComparison.Ordinal) ? "--set-json" : "--set";

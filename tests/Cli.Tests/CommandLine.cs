@@ -20,6 +20,7 @@ internal static class CommandLine
         using var capturedError = new StringWriter(CultureInfo.InvariantCulture);
         Environment.SetEnvironmentVariable("BROWNIAN_MODELS", null);
         Environment.SetEnvironmentVariable("BROWNIAN_SERVER", null);
+        Environment.SetEnvironmentVariable("BROWNIAN_CA", null);
         try
         {
             Console.SetOut(capturedOutput);

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Brownian.Testing.Certificates;
 
 namespace Brownian.Program.Tests;
 
@@ -9,6 +11,7 @@ public sealed class ServedProgram : IAsyncLifetime
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     private readonly IReadOnlyList<string> _arguments;
+    private readonly CertificateFolder? _certificates;
     private Process? _process;
 
     /// <summary>The program without further arguments.</summary>
@@ -20,8 +23,9 @@ public sealed class ServedProgram : IAsyncLifetime
     /// <summary>The program with further arguments.</summary>
     /// <param name="arguments">Further arguments.</param>
     /// <param name="data">Its data folder; null for none.</param>
-    internal ServedProgram(IReadOnlyList<string> arguments, string? data = null) =>
-        _arguments = [.. data is null ? (string[])["--ephemeral"] : ["--data", data], .. arguments];
+    /// <param name="certificates">Its certificate; null for a server without TLS.</param>
+    internal ServedProgram(IReadOnlyList<string> arguments, string? data = null, CertificateFolder? certificates = null) =>
+        (_arguments, _certificates) = ([.. data is null ? (string[])["--ephemeral"] : ["--data", data], .. arguments], certificates);
 
     /// <summary>The token that operates its workers.</summary>
     public const string OperatorToken = "the-operators-of-tests";
@@ -54,8 +58,9 @@ public sealed class ServedProgram : IAsyncLifetime
     private async Task<bool> TryStartAsync()
     {
         (int http, int grpc, int operators) = (FreePort.Find(), FreePort.Find(), FreePort.Find());
-        Operators = $"http://127.0.0.1:{operators.ToString(CultureInfo.InvariantCulture)}";
-        Grpc = $"http://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
+        string scheme = _certificates is null ? "http" : "https";
+        Operators = $"{scheme}://127.0.0.1:{operators.ToString(CultureInfo.InvariantCulture)}";
+        Grpc = $"{scheme}://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
         {
@@ -64,12 +69,25 @@ public sealed class ServedProgram : IAsyncLifetime
                 "serve", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture),
                 "--operator-http-port", "0", "--operator-grpc-port", operators.ToString(CultureInfo.InvariantCulture), .. _arguments,
             ],
-            Environment = new Dictionary<string, string> { ["Platform__OperatorToken"] = OperatorToken },
+            Environment = new Dictionary<string, string>
+            {
+                ["Platform__OperatorToken"] = OperatorToken,
+                ["Platform__CertificateFile"] = _certificates?.Certificate ?? "",
+                ["Platform__CertificateKeyFile"] = _certificates?.Key ?? "",
+            },
         });
         // No test reads its log, which must not fill the pipes.
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}") };
+        using SocketsHttpHandler handler = new();
+        if (_certificates is not null)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.ImportFromPemFile(_certificates.Authorities);
+            handler.SslOptions.CertificateChainPolicy = policy;
+        }
+        using var client =
+            new HttpClient(handler) { BaseAddress = new Uri($"{scheme}://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}") };
         using var deadline = new CancellationTokenSource(Deadline);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (await timer.WaitForNextTickAsync(deadline.Token) && !_process.HasExited)

@@ -51,6 +51,7 @@ internal static class BrownianProgram
         }
         start.Environment.Remove("BROWNIAN_MODELS");
         start.Environment.Remove("BROWNIAN_SERVER");
+        start.Environment.Remove("BROWNIAN_CA");
         foreach ((string name, string value) in run.Environment)
         {
             start.Environment[name] = value;

@@ -71,12 +71,13 @@ app.kubernetes.io/component: {{ .name | quote }}
   value: 0.0.0.0
 - name: Platform__OperatorListen
   value: 0.0.0.0
-{{- /* Only gateways reach the workers' ports, by the network policies. */}}
+{{- /* With TLS, workers require certificates. Without, only gateways reach the workers' ports, by the network policies. */}}
 - name: Platform__Authentication
-  value: {{ eq .role "gateway" | ternary .root.Values.authentication.mode "none" }}
+  value: {{ eq .role "gateway" | ternary .root.Values.authentication.mode (.root.Values.tls.enabled | ternary "required" "none") }}
 - name: Platform__MetricsToken
   valueFrom:
     secretKeyRef: {name: {{ include "brownian.keysSecret" .root | quote }}, key: metrics-token}
+{{- include "brownian.tlsEnvironment" .root }}
 {{- range $name, $value := .root.Values.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -97,6 +98,11 @@ app.kubernetes.io/component: {{ .name | quote }}
 {{- define "brownian.mounts" -}}
 - name: tmp
   mountPath: /tmp
+{{- if .root.Values.tls.enabled }}
+- name: tls
+  mountPath: /tls
+  readOnly: true
+{{- end }}
 {{- if include "brownian.hasModels" .root }}
 - name: models
   mountPath: {{ .root.Values.models.mountPath | quote }}
@@ -120,6 +126,12 @@ app.kubernetes.io/component: {{ .name | quote }}
 {{- define "brownian.volumes" -}}
 - name: tmp
   emptyDir: {}
+{{- if .root.Values.tls.enabled }}
+- name: tls
+  secret:
+    secretName: {{ include "brownian.tlsSecret" .root | quote }}
+    defaultMode: 0440
+{{- end }}
 {{- with .root.Values.models }}
 {{- if .existingClaim }}
 - name: models
@@ -177,16 +189,16 @@ capabilities:
 
 {{- define "brownian.probes" -}}
 startupProbe:
-  httpGet: {path: /health/ready, port: http}
+  httpGet: {path: /health/ready, port: http, scheme: {{ include "brownian.scheme" .root | upper }}}
   periodSeconds: 5
   timeoutSeconds: 5
   failureThreshold: {{ div (add .root.Values.startSeconds 4) 5 }}
 readinessProbe:
-  httpGet: {path: /health/ready, port: http}
+  httpGet: {path: /health/ready, port: http, scheme: {{ include "brownian.scheme" .root | upper }}}
   periodSeconds: 5
   timeoutSeconds: 5
 livenessProbe:
-  httpGet: {path: /health/live, port: http}
+  httpGet: {path: /health/live, port: http, scheme: {{ include "brownian.scheme" .root | upper }}}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6

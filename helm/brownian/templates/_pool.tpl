@@ -118,7 +118,11 @@ spec:
           valueFrom:
             fieldRef: {fieldPath: status.podIP}
         - name: Platform__Advertise
-          value: http://$(POD_IP):{{ add $port 1 }}
+          value: {{ include "brownian.scheme" $ }}://$(POD_IP):{{ add $port 1 }}
+        {{- if $.Values.tls.enabled }}
+        - name: Platform__AdvertiseName
+          value: {{ include "brownian.tlsName" (dict "root" $ "name" .name) }}
+        {{- end }}
         {{- if $pool.podDeletionCost }}
         - name: Platform__DeletionCostPod
           valueFrom:
@@ -223,6 +227,10 @@ spec:
     {{- if .pool.drain }}
     drains: "true"
     {{- end }}
+  {{- if .root.Values.tls.enabled }}
+  authenticationRef:
+    name: {{ include "brownian.name" (dict "root" .root "name" "gateway-ca") }}
+  {{- end }}
 {{- else -}}
 - type: rabbitmq
   metadata:

@@ -20,6 +20,8 @@ internal sealed class OperatorsOption
         HelpName = "URL",
     };
 
+    private readonly AuthorityOption _authority = new();
+
     private readonly Option<string?> _token = new("--token")
     {
         Description =
@@ -33,6 +35,10 @@ internal sealed class OperatorsOption
     {
         command.Add(_address);
         command.Add(_token);
+        if (command.Options.All(option => option.Name != _authority.Option.Name))
+        {
+            command.Add(_authority.Option);
+        }
     }
 
     /// <summary>Returns the address.</summary>
@@ -60,7 +66,12 @@ internal sealed class OperatorsOption
         try
         {
             using var client = new BrownianClient(
-                [address], new BrownianClientOptions { OperatorAddress = address, OperatorToken = TokenOf(parsed) });
+                [address], new BrownianClientOptions
+                {
+                    OperatorAddress = address,
+                    OperatorToken = TokenOf(parsed),
+                    CertificateAuthorities = _authority.Read(parsed),
+                });
             return await call(client);
         }
         catch (RpcException exception)

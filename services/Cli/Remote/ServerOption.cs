@@ -15,6 +15,7 @@ internal sealed class ServerOption
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
     private readonly CredentialsOption _credentials = new();
+    private readonly AuthorityOption _authority = new();
     private readonly Option<string[]> _server = new("--server") { HelpName = "URL", DefaultValueFactory = _ => [] };
 
     /// <param name="required">Whether the command always calls a gateway.</param>
@@ -30,6 +31,7 @@ internal sealed class ServerOption
     {
         command.Add(_server);
         command.Add(_credentials.Option);
+        command.Add(_authority.Option);
     }
 
     /// <summary>Whether gateways were given on the command line.</summary>
@@ -55,6 +57,7 @@ internal sealed class ServerOption
                 Credentials = BrownianClientOptions.Fixed(_credentials.KeyFor(parsed, addresses[0])),
                 OperatorAddress = operatorAddress,
                 OperatorToken = operators?.TokenOf(parsed),
+                CertificateAuthorities = _authority.Read(parsed),
             };
             using BrownianClient client = await FindAsync(addresses, options, cancellationToken);
             return await call(client);

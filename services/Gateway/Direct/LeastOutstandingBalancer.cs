@@ -97,6 +97,8 @@ internal sealed class LeastOutstandingBalancer(WorkerResolver resolver, WorkerCa
                 added.Add(member);
             }
             member.Models = address.Attributes.TryGetValue(WorkerResolver.Models, out IReadOnlySet<string>? models) ? models : new HashSet<string>();
+            member.Load.IsTls = address.Attributes.TryGetValue(WorkerResolver.IsTls, out bool isTls) && isTls;
+            member.Load.ServerName = address.Attributes.TryGetValue(WorkerResolver.ServerName, out string? name) ? name : null;
         }
         // Last, because a change of a connection's state creates a picker, which must contain all workers.
         foreach (Member member in added)

@@ -49,7 +49,8 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
     }
 
     /// <summary>Marks the attempt as sent to the worker at which it is counted.</summary>
-    public void Send()
+    /// <returns>The worker; null when the call is over.</returns>
+    public WorkerLoad? Send()
     {
         lock (_lock)
         {
@@ -58,6 +59,7 @@ internal sealed class WorkerCall(string? model, Metadata headers, Action end) : 
             {
                 _tried.Add(_load.EndPoint);
             }
+            return _load;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Grpc.Core;
 
 namespace Brownian.Gateway.Direct;
@@ -14,7 +15,13 @@ internal sealed class WorkerCallHandler(WorkerCalls calls) : DelegatingHandler
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         WorkerCall? call = calls.Take(request);
-        call?.Send();
+        if (call?.Send() is { IsTls: true } worker)
+        {
+            // The scheme of a channel is that of all its workers, but a cluster that changes to TLS has workers of both kinds.
+            request.RequestUri = new UriBuilder(request.RequestUri!) { Scheme = Uri.UriSchemeHttps }.Uri;
+            // .NET takes the name of the certificate from this header.
+            request.Headers.Host = worker.ServerName;
+        }
         try
         {
             HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
@@ -26,7 +33,14 @@ internal sealed class WorkerCallHandler(WorkerCalls calls) : DelegatingHandler
         }
         catch (Exception exception)
         {
-            call?.Fail(new RpcException(new Status(StatusCode.Unavailable, exception.Message, exception)));
+            var untrusted = exception.InnerException as AuthenticationException;
+            string reason = (untrusted ?? exception).Message;
+            call?.Fail(new RpcException(new Status(StatusCode.Unavailable, reason, exception)));
+            if (untrusted is not null)
+            {
+                // gRPC repeats a call after failures of connections, and not after a failed handshake.
+                throw new HttpRequestException(reason, new IOException(reason, exception));
+            }
             throw;
         }
     }

@@ -11,6 +11,12 @@ internal sealed class WorkerLoad(EndPoint endPoint)
     /// <summary>The worker's endpoint.</summary>
     public EndPoint EndPoint => endPoint;
 
+    /// <summary>Whether the worker's port speaks TLS.</summary>
+    public bool IsTls { get; set; }
+
+    /// <summary>The host name in the worker's certificate; null for that of its endpoint.</summary>
+    public string? ServerName { get; set; }
+
     /// <summary>The number of this gateway's calls at the worker.</summary>
     public int Outstanding => Volatile.Read(ref _outstanding);
 

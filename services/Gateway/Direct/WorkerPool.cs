@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Wire;
 using Grpc.Core;
@@ -14,7 +15,8 @@ namespace Brownian.Gateway.Direct;
 /// </summary>
 /// <param name="catalog">The catalogue with the workers.</param>
 /// <param name="clock">Measures the age of the catalogue's answer.</param>
-public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposable
+/// <param name="certificates">The certificates of this gateway and the CAs of the workers' certificates.</param>
+public sealed class WorkerPool(ICatalog catalog, TimeProvider clock, ProcessCertificates certificates) : IDisposable
 {
     /// <summary>How long a worker may take to accept a connection or to answer a ping.</summary>
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
@@ -79,6 +81,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
             .BuildServiceProvider();
         return GrpcChannel.ForAddress($"{WorkerResolverFactory.Scheme}:///{role}", new GrpcChannelOptions
         {
+            // WorkerCallHandler decides about TLS by the worker.
             Credentials = ChannelCredentials.Insecure,
             ServiceProvider = factories,
             ServiceConfig = new ServiceConfig
@@ -120,6 +123,7 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock) : IDisposab
                     KeepAlivePingTimeout = AnswerTime,
                     ConnectTimeout = AnswerTime,
                     EnableMultipleHttp2Connections = true,
+                    SslOptions = certificates.LastingClientOptions(),
                     // Load balancing needs direct connections, and a proxy does not support HTTP/2 without TLS.
                     UseProxy = false,
                 },

@@ -24,6 +24,12 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     /// <summary>The attribute of an address with the models that its worker serves.</summary>
     public static BalancerAttributesKey<IReadOnlySet<string>> Models { get; } = new("models");
 
+    /// <summary>The attribute of an address whose worker's port speaks TLS.</summary>
+    public static BalancerAttributesKey<bool> IsTls { get; } = new("tls");
+
+    /// <summary>The attribute of an address with the host name in its worker's certificate, where that is not its host.</summary>
+    public static BalancerAttributesKey<string?> ServerName { get; } = new("server-name");
+
     /// <summary>The role that is resolved.</summary>
     public string Role => role;
 
@@ -104,13 +110,17 @@ internal sealed class WorkerResolver(string role, ICatalog catalog, TimeProvider
     [
         .. workers
             .Where(worker => worker.Role == role && worker.State == WorkerState.Ready)
-            .Select(worker => (worker.Models, Uri: Uri.TryCreate(worker.Address, UriKind.Absolute, out Uri? uri) ? uri : null))
+            .Select(worker => (Card: worker, Uri: Uri.TryCreate(worker.Address, UriKind.Absolute, out Uri? uri) ? uri : null))
             .Where(worker => worker.Uri is not null)
-            .GroupBy(worker => new DnsEndPoint(worker.Uri!.IdnHost, worker.Uri.Port), worker => worker.Models.Keys)
-            .Select(models =>
+            .GroupBy(worker => new DnsEndPoint(worker.Uri!.IdnHost, worker.Uri.Port))
+            .Select(workers =>
             {
-                var address = new BalancerAddress(models.Key);
-                address.Attributes.Set(Models, models.SelectMany(names => names).ToHashSet(StringComparer.Ordinal));
+                var address = new BalancerAddress(workers.Key);
+                address.Attributes.Set(Models, workers.SelectMany(worker => worker.Card.Models.Keys).ToHashSet(StringComparer.Ordinal));
+                // The last card is that of the process that listens there now, where one before it left its card behind.
+                (WorkerCard card, Uri? uri) = workers.MaxBy(worker => worker.Card.Seen);
+                address.Attributes.Set(IsTls, uri!.Scheme == Uri.UriSchemeHttps);
+                address.Attributes.Set(ServerName, card.ServerName);
                 return address;
             }),
     ];

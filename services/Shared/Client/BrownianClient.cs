@@ -1,4 +1,6 @@
+using System.Net.Security;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using Brownian.V1;
 using Google.Protobuf;
 using Google.Rpc;
@@ -20,8 +22,9 @@ public sealed class BrownianClient : IDisposable
 
     /// <summary>Creates a client of one gateway.</summary>
     /// <param name="address">A gateway's gRPC address, for example <c>http://localhost:5081</c>.</param>
-    public BrownianClient(string address)
-        : this([address])
+    /// <param name="options">How to connect; null for the defaults.</param>
+    public BrownianClient(string address, BrownianClientOptions? options = null)
+        : this([address], options)
     {
     }
 
@@ -32,9 +35,9 @@ public sealed class BrownianClient : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfZero(addresses.Count);
         options ??= new BrownianClientOptions();
-        _channels = [.. addresses.Select(address => Open(address, options.Credentials))];
+        _channels = [.. addresses.Select(address => Open(address, options))];
         _operators = options.OperatorAddress is { } operators
-            ? Open(operators, options.OperatorToken is { } token ? BrownianClientOptions.Fixed(token) : options.Credentials)
+            ? Open(operators, options.OperatorToken is { } token ? options with { Credentials = BrownianClientOptions.Fixed(token) } : options)
             : null;
         _retryTimeout = options.RetryTimeout ?? TimeSpan.FromSeconds(30);
     }
@@ -193,21 +196,38 @@ public sealed class BrownianClient : IDisposable
         _operators?.Dispose();
     }
 
-    private static GrpcChannel Open(string address, Func<CancellationToken, ValueTask<string?>>? credentials) => GrpcChannel.ForAddress(
+    private static GrpcChannel Open(string address, BrownianClientOptions options) => GrpcChannel.ForAddress(
         address,
         new GrpcChannelOptions
         {
-            HttpHandler = credentials is null ? Alive() : new CredentialsHandler(credentials, Alive()),
+            HttpHandler = options.Credentials is { } credentials ? new CredentialsHandler(credentials, HandlerFor(options)) : HandlerFor(options),
             DisposeHttpClient = true,
         });
 
     /// <summary>Enables keep-alive pings, which detect a gateway that vanished without closing the connection.</summary>
-    private static SocketsHttpHandler Alive() => new()
+    private static SocketsHttpHandler HandlerFor(BrownianClientOptions options) => new()
     {
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            CertificateChainPolicy = options.CertificateAuthorities is { } authorities ? PolicyFor(authorities) : null,
+            ClientCertificates = options.ClientCertificate is { } certificate ? [certificate] : null,
+        },
         KeepAlivePingDelay = TimeSpan.FromSeconds(10),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
         EnableMultipleHttp2Connections = true,
     };
+
+    private static X509ChainPolicy PolicyFor(X509Certificate2Collection authorities)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
+    }
 
     private async Task TryCancelAsync(string job)
     {

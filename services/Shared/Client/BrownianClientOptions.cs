@@ -1,3 +1,5 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace Brownian.Client;
 
 /// <summary>How a client connects to gateways.</summary>
@@ -24,4 +26,13 @@ public sealed record BrownianClientOptions
     /// <summary>Returns credentials that do not change.</summary>
     /// <param name="key">An API key or a token; null for none.</param>
     public static Func<CancellationToken, ValueTask<string?>> Fixed(string? key) => _ => ValueTask.FromResult(key);
+
+    /// <summary>
+    /// The CAs, root CAs among them, that issue the certificates of gateways with <c>https://</c>; null for those of the system. Revocation is not
+    /// checked.
+    /// </summary>
+    public X509Certificate2Collection? CertificateAuthorities { get; init; }
+
+    /// <summary>The certificate with its private key that the client presents to a gateway that asks for one; null for none.</summary>
+    public X509Certificate2? ClientCertificate { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using System.Security.Cryptography.X509Certificates;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Microsoft.AspNetCore.Authentication;
@@ -58,6 +59,10 @@ internal sealed class Authenticator(
         bool isOperators = ListeningPorts.PortOf(context) == ListeningPort.Operators;
         if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
+            if (FindCertificate(context, isOperators) is { } holder)
+            {
+                return (holder, null);
+            }
             // Where nothing is required, a header of another scheme is a proxy's.
             return options.RequiresAuthentication || (isOperators && operators.HasMetricsToken)
                 ? (null, "credentials are required: send an API key or a token as \"authorization: Bearer KEY\"")
@@ -75,6 +80,27 @@ internal sealed class Authenticator(
         return options.OidcAuthority is null || isOperators && !token.Contains('.', StringComparison.Ordinal)
             ? (null, isOperators ? operators.WrongToken : "the API key is unknown, expired or revoked")
             : await ReadTokenAsync(context).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Returns the holder of the connection's client certificate, which the handshake has verified: at the operators' ports an operator whose name is
+    /// in the settings, at a worker's port another service; null for none.
+    /// </summary>
+    private Caller? FindCertificate(HttpContext context, bool isOperators)
+    {
+        if (context.Connection.ClientCertificate is not { } certificate)
+        {
+            return null;
+        }
+        string[] names =
+        [
+            certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false),
+            .. certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames()),
+        ];
+        return !isOperators ? new Caller(Tenant.Default, "certificate:" + names[0], Permission.Read | Permission.Stages)
+            : names.FirstOrDefault(name => options.OperatorCertificates.Contains(name, StringComparer.OrdinalIgnoreCase)) is { } known
+            ? new Caller(Tenant.Default, "certificate:" + known, Roles.PermissionsOf(Role.Operator))
+            : null;
     }
 
     private async Task<(Caller? Caller, string? Problem)> FindKeyAsync(string token, CancellationToken cancellationToken)

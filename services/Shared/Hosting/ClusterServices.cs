@@ -1,3 +1,4 @@
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs.Artifacts;
 using Brownian.Jobs.Events;
 using Brownian.Jobs.InProcess;
@@ -15,11 +16,13 @@ internal static class ClusterServices
 {
     public static void Add(IServiceCollection services, PlatformOptions options, string role)
     {
-        RabbitMqServices.Add(services, new Uri(options.RabbitMq!), "brownian-" + role, TimeSpan.FromSeconds(options.AnswerSeconds));
+        RabbitMqServices.Add(
+            services, new Uri(options.RabbitMq!), "brownian-" + role, TimeSpan.FromSeconds(options.AnswerSeconds),
+            provider => provider.GetRequiredService<ProcessCertificates>().ClientOptions);
         RedisServices.Add(
             services,
-            () => Connect(options.Redis!, nameof(PlatformOptions.Redis), options),
-            options.CacheRedis is { } cache ? () => Connect(cache, nameof(PlatformOptions.CacheRedis), options) : null);
+            provider => Connect(provider, options.Redis!, nameof(PlatformOptions.Redis), options),
+            options.CacheRedis is { } cache ? provider => Connect(provider, cache, nameof(PlatformOptions.CacheRedis), options) : null);
         services.AddSingleton<EventPublisher>();
         services.AddHostedService(provider => provider.GetRequiredService<EventPublisher>());
         if (options.ArtifactFolder is { } folder)
@@ -29,11 +32,15 @@ internal static class ClusterServices
         }
     }
 
-    private static RedisConnection Connect(string configuration, string name, PlatformOptions options)
+    private static RedisConnection Connect(IServiceProvider provider, string configuration, string name, PlatformOptions options)
     {
         try
         {
-            return new RedisConnection(configuration, timeout: TimeSpan.FromSeconds(options.AnswerSeconds));
+            ProcessCertificates certificates = provider.GetRequiredService<ProcessCertificates>();
+            // Without files, a configuration with ssl=true decides about its TLS by its other values.
+            return new RedisConnection(
+                configuration, timeout: TimeSpan.FromSeconds(options.AnswerSeconds),
+                tls: certificates.Files.IsEmpty ? null : certificates.ClientOptions);
         }
         catch (ArgumentException exception)
         {

@@ -1,3 +1,4 @@
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs.Access;
 using Google.Protobuf.Reflection;
 using Google.Rpc;
@@ -35,7 +36,9 @@ public static class GrpcDefaults
         {
             // Before all other middleware: a preflight request reaches no service.
             app.UseCors();
-            app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+            // Otherwise the HTTP port of a worker would accept the calls for which its gRPC port requires a client certificate.
+            bool isOpen = builder.Role == ServiceRole.Gateway || !app.Services.GetRequiredService<ProcessCertificates>().CanRequire;
+            app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = isOpen });
             AccessGuard.Use(app);
             app.MapGrpcReflectionService().OnPort(ListeningPort.Any).Requires(Permission.Read);
             app.MapGrpcHealthChecksService().OnPort(ListeningPort.Any).Requires(Permission.None);

@@ -1,4 +1,5 @@
 using System.Net;
+using Brownian.Hosting.Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
@@ -24,18 +25,32 @@ public static class ListeningPorts
     public static ListeningPort PortOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<Mark>()?.Port ?? ListeningPort.Public;
 
     /// <summary>Listens on the ports of the settings. The order is that of <see cref="ListeningAddresses"/>.</summary>
-    internal static void Listen(KestrelServerOptions kestrel, PlatformOptions options, ServiceRole role)
+    internal static void Listen(KestrelServerOptions kestrel, PlatformOptions options, ServiceRole role, ProcessCertificates certificates)
     {
         var address = IPAddress.Parse(options.Listen);
-        // Without TLS a port serves either HTTP/1.1 or HTTP/2, because there is no protocol negotiation.
-        Listen(kestrel, address, options.HttpPort ?? role.HttpPort, HttpProtocols.Http1, ListeningPort.Public);
-        Listen(kestrel, address, options.GrpcPort ?? role.GrpcPort, HttpProtocols.Http2, ListeningPort.Public);
+        // Only gateways call workers. A gateway's own ports are for clients.
+        ClientCertificateUse callers = role == ServiceRole.Gateway ? ClientCertificateUse.None : ClientCertificateUse.Required;
+        Listen(address, options.HttpPort ?? role.HttpPort, HttpProtocols.Http1, ListeningPort.Public, ClientCertificateUse.None);
+        Listen(address, options.GrpcPort ?? role.GrpcPort, HttpProtocols.Http2, ListeningPort.Public, callers);
         var operators = IPAddress.Parse(options.OperatorListen);
-        Listen(kestrel, operators, options.OperatorHttpPort ?? role.OperatorHttpPort, HttpProtocols.Http1, ListeningPort.Operators);
+        // A certificate can replace a token.
+        const ClientCertificateUse Optional = ClientCertificateUse.Optional;
+        Listen(operators, options.OperatorHttpPort ?? role.OperatorHttpPort, HttpProtocols.Http1, ListeningPort.Operators, Optional);
         if (role.OperatorGrpcPort is { } usual)
         {
-            Listen(kestrel, operators, options.OperatorGrpcPort ?? usual, HttpProtocols.Http2, ListeningPort.Operators);
+            Listen(operators, options.OperatorGrpcPort ?? usual, HttpProtocols.Http2, ListeningPort.Operators, Optional);
         }
+
+        void Listen(IPAddress to, int port, HttpProtocols protocol, ListeningPort kind, ClientCertificateUse clients) =>
+            kestrel.Listen(to, port, listen =>
+            {
+                listen.Use(next => connection =>
+                {
+                    connection.Features.Set(new Mark(kind));
+                    return next(connection);
+                });
+                listen.Serve(protocol, certificates, clients);
+            });
     }
 
     /// <summary>Answers a call of another port's endpoint as if the endpoint did not exist.</summary>
@@ -47,17 +62,6 @@ public static class ListeningPorts
         }
         return next(context);
     });
-
-    private static void Listen(KestrelServerOptions kestrel, IPAddress address, int port, HttpProtocols protocols, ListeningPort kind) =>
-        kestrel.Listen(address, port, listen =>
-        {
-            listen.Protocols = protocols;
-            listen.Use(next => connection =>
-            {
-                connection.Features.Set(new Mark(kind));
-                return next(connection);
-            });
-        });
 
     private sealed record Mark(ListeningPort Port);
 }

@@ -1,3 +1,4 @@
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
@@ -70,9 +71,12 @@ public static class PlatformHost
                 PlatformOptions.Field(nameof(PlatformOptions.OperatorGrpcPort)),
                 $"is for gateways only; operators do not call a {role.Name} by gRPC"));
         }
+        var certificates = new ProcessCertificates(options.ReadCertificateFiles(), TimeProvider.System);
+        web.Services.AddSingleton(certificates);
+        web.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<CertificateReload>(provider, TimeProvider.System));
         web.WebHost.ConfigureKestrel(kestrel =>
         {
-            ListeningPorts.Listen(kestrel, options, role);
+            ListeningPorts.Listen(kestrel, options, role, certificates);
             kestrel.AddServerHeader = false;
         });
         var builder = new PlatformBuilder(web, role, options);

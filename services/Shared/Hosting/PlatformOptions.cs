@@ -1,5 +1,6 @@
 using System.Net;
 using Brownian.Formats.Files;
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs.Access;
 using Brownian.Jobs.Queues;
 using Brownian.Models.Catalog;
@@ -99,7 +100,7 @@ public sealed class PlatformOptions
     /// <summary>The port for HTTP/1.1: JSON, gRPC-Web, health; null for the role's default, 0 for any free port.</summary>
     public int? HttpPort { get; set; }
 
-    /// <summary>The port for gRPC (HTTP/2 without TLS); null for the role's default, 0 for any free port.</summary>
+    /// <summary>The port for gRPC (HTTP/2); null for the role's default, 0 for any free port.</summary>
     public int? GrpcPort { get; set; }
 
     /// <summary>The address that the operators' ports listen on.</summary>
@@ -122,6 +123,21 @@ public sealed class PlatformOptions
     /// machine's name when it listens on every address.
     /// </summary>
     public string? Advertise { get; set; }
+
+    /// <summary>The host name in this service's certificate, which gateways require; null for the host of <see cref="Advertise"/>.</summary>
+    public string? AdvertiseName { get; set; }
+
+    /// <summary>The PEM file with the certificate of this process and its chain; with it every port speaks TLS. Null for no TLS.</summary>
+    public string? CertificateFile { get; set; }
+
+    /// <summary>The PEM file with the private key of <see cref="CertificateFile"/>.</summary>
+    public string? CertificateKeyFile { get; set; }
+
+    /// <summary>
+    /// The PEM file with the CAs whose certificates this process accepts from workers, Redis, RabbitMQ and clients; null for the system's CAs,
+    /// without which no client needs a certificate.
+    /// </summary>
+    public string? AuthorityFile { get; set; }
 
     /// <summary>The number of stages that a worker runs at once, 1..64.</summary>
     public int Slots { get; set; } = 1;
@@ -240,6 +256,12 @@ public sealed class PlatformOptions
     /// </summary>
     public string[] OperatorNetworks { get; set; } = [];
 
+    /// <summary>
+    /// The names of client certificates, of CAs of <see cref="AuthorityFile"/>, whose holders are operators at the operators' ports: common names or
+    /// DNS names; none when empty.
+    /// </summary>
+    public string[] OperatorCertificates { get; set; } = [];
+
     /// <summary>Origins whose web pages may call the gateway, such as https://studio.example.org, or * for all; none when empty.</summary>
     public string[] Origins { get; set; } = [];
 
@@ -255,6 +277,8 @@ public sealed class PlatformOptions
     /// <summary>Reads <see cref="Priorities"/>, which the validator has checked, from the highest class to the lowest.</summary>
     public IReadOnlyList<JobPriority> ReadPriorities() =>
         [.. JobPriorityNames.All.Where(known => Priorities.Length == 0 || Priorities.Contains(known.Key)).Select(known => known.Value)];
+
+    private static string? OrNull(string? text) => string.IsNullOrEmpty(text) ? null : text;
 
     private static Device Read(string text) =>
         Brownian.Models.Devices.Device.TryParse(text, out Device device) ? device : throw new InvalidOperationException(text);
@@ -285,6 +309,9 @@ public sealed class PlatformOptions
         ModelCatalog catalog = ModelCatalog.Create(ModelFolders);
         return [.. Models.Select(catalog.FindCascade).OfType<Cascade>()];
     }
+
+    /// <summary>The files of the certificates; an empty name, as of an empty variable of the environment, is none.</summary>
+    public CertificateFiles ReadCertificateFiles() => new(OrNull(CertificateFile), OrNull(CertificateKeyFile), OrNull(AuthorityFile));
 
     /// <summary><see cref="TrustedProxies"/> as networks.</summary>
     public IReadOnlyList<IPNetwork> TrustedNetworks() => [.. TrustedProxies.Select(ReadNetwork).OfType<IPNetwork>()];

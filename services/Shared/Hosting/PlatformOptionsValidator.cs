@@ -108,6 +108,15 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         Check(nameof(PlatformOptions.TenantPixelStepsPerDay), options.TenantPixelStepsPerDay, 0, long.MaxValue);
         Check(nameof(PlatformOptions.TenantStoredBytes), options.TenantStoredBytes, 0, long.MaxValue);
         CheckAuthentication(options, faults);
+        faults.AddRange(
+            options.ReadCertificateFiles().Read(TimeProvider.System.GetUtcNow()).Faults
+                .Select(fault => new FieldFault(PlatformOptions.Field(fault.Field), fault.Message)));
+        if (options is { CertificateFile.Length: > 0, Advertise: { } advertised }
+            && !advertised.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+        {
+            faults.Add(FieldFault.Of(
+                PlatformOptions.Field(nameof(PlatformOptions.Advertise)), advertised, "with CertificateFile: https://host:port"));
+        }
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.Select(fault => fault.ToString()));
 
         void CheckEach(string name, string[] values, Func<string, bool> isAllowed, string allowed)

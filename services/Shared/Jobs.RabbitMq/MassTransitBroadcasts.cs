@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Brownian.Jobs.Broadcasts;
 using Brownian.Jobs.Telemetry;
 using MassTransit;
@@ -19,10 +20,12 @@ public sealed class MassTransitBroadcasts : IBroadcasts, IHostedService, IAsyncD
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="logger">Logs broadcasts that cannot be published.</param>
-    public MassTransitBroadcasts(Uri uri, string name, ILogger<MassTransitBroadcasts> logger)
+    /// <param name="tls">Returns the TLS options for a host, for connections by amqps; null for those of the client library.</param>
+    public MassTransitBroadcasts(
+        Uri uri, string name, ILogger<MassTransitBroadcasts> logger, Func<string, SslClientAuthenticationOptions>? tls = null)
     {
         _logger = logger;
-        _bus = new MassTransitBus(uri, $"{name} (commands)", "The broadcast", logger, Configure);
+        _bus = new MassTransitBus(uri, $"{name} (commands)", "The broadcast", logger, Configure, tls);
     }
 
     /// <summary>Starts connecting without waiting for the connection: the broker may be unreachable.</summary>

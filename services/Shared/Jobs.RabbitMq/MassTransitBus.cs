@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Brownian.Jobs.Telemetry;
 using MassTransit;
 using Microsoft.Extensions.Logging;
@@ -25,12 +26,21 @@ internal sealed class MassTransitBus : IAsyncDisposable
     /// <param name="part">The name in log messages.</param>
     /// <param name="logger">Logs that the broker is unreachable.</param>
     /// <param name="configure">Configures topology and endpoints.</param>
-    public MassTransitBus(Uri uri, string name, string part, ILogger logger, Action<IRabbitMqBusFactoryConfigurator> configure)
+    /// <param name="tls">Returns the TLS options for a host, for connections by amqps; null for those of the client library.</param>
+    public MassTransitBus(
+        Uri uri, string name, string part, ILogger logger, Action<IRabbitMqBusFactoryConfigurator> configure,
+        Func<string, SslClientAuthenticationOptions>? tls = null)
     {
         (_part, _logger) = (part, logger);
         _bus = Bus.Factory.CreateUsingRabbitMq(bus =>
         {
-            bus.Host(uri, name, _ => { });
+            bus.Host(uri, name, host =>
+            {
+                if (tls is not null && RabbitMqTls.IsUsed(uri))
+                {
+                    host.UseSsl(ssl => Configure(ssl, uri.Host, tls));
+                }
+            });
             configure(bus);
         });
     }
@@ -68,6 +78,16 @@ internal sealed class MassTransitBus : IAsyncDisposable
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None).ConfigureAwait(false);
+
+    /// <summary>Configures TLS by callbacks, which each connection calls, because certificates are replaced while the process runs.</summary>
+    private static void Configure(IRabbitMqSslConfigurator ssl, string host, Func<string, SslClientAuthenticationOptions> tls)
+    {
+        ssl.ServerName = host;
+        ssl.Protocol = tls(host).EnabledSslProtocols;
+        ssl.CertificateSelectionCallback = (_, _, _, _, _) => tls(host).ClientCertificateContext?.TargetCertificate!;
+        ssl.CertificateValidationCallback = (sender, certificate, chain, errors) =>
+            tls(host).RemoteCertificateValidationCallback?.Invoke(sender, certificate, chain, errors) ?? errors == SslPolicyErrors.None;
+    }
 
     private async Task StartBusAsync()
     {

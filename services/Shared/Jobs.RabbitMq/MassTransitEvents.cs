@@ -1,3 +1,4 @@
+using System.Net.Security;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -24,10 +25,12 @@ public sealed class MassTransitEvents : IEventBus, IHostedService, IAsyncDisposa
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="logger">Logs that the broker is unreachable.</param>
     /// <param name="timeout">How long the broker may take to confirm an event.</param>
-    public MassTransitEvents(Uri uri, string name, ILogger<MassTransitEvents> logger, TimeSpan timeout)
+    /// <param name="tls">Returns the TLS options for a host, for connections by amqps; null for those of the client library.</param>
+    public MassTransitEvents(
+        Uri uri, string name, ILogger<MassTransitEvents> logger, TimeSpan timeout, Func<string, SslClientAuthenticationOptions>? tls = null)
     {
         _timeout = timeout;
-        _bus = new MassTransitBus(uri, $"{name} (events)", "The event bus", logger, Configure);
+        _bus = new MassTransitBus(uri, $"{name} (events)", "The event bus", logger, Configure, tls);
     }
 
     /// <inheritdoc/>

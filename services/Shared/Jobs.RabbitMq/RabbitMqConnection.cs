@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Brownian.Jobs.Telemetry;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -15,6 +16,7 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConnectionFactory _factory;
+    private readonly Func<SslClientAuthenticationOptions>? _tls;
     private readonly ILogger _logger;
     private readonly Task _running;
     private volatile TaskCompletionSource<RabbitMqChannel> _next = NewSource();
@@ -23,9 +25,11 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The connection's name, for the broker's operators.</param>
     /// <param name="logger">Logs that the broker is unreachable.</param>
-    public RabbitMqConnection(Uri uri, string name, ILogger logger)
+    /// <param name="tls">Returns the TLS options for a host, for each connection by amqps; null for those of the client library.</param>
+    public RabbitMqConnection(Uri uri, string name, ILogger logger, Func<string, SslClientAuthenticationOptions>? tls = null)
     {
         _logger = logger;
+        _tls = tls is not null && RabbitMqTls.IsUsed(uri) ? () => tls(uri.Host) : null;
         // Only host and port of the URI appear in messages: the rest contains the password.
         Broker = string.Create(CultureInfo.InvariantCulture, $"RabbitMQ at {uri.Host}:{uri.Port}");
         _factory = new ConnectionFactory
@@ -87,6 +91,10 @@ internal sealed class RabbitMqConnection : IAsyncDisposable
         {
             try
             {
+                if (_tls is not null)
+                {
+                    _factory.Ssl = RabbitMqTls.ToOption(_tls());
+                }
                 IConnection connection = await _factory.CreateConnectionAsync(_stopping.Token).ConfigureAwait(false);
                 var link = new RabbitMqChannel(connection);
                 pause.Reset();

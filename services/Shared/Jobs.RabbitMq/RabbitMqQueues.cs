@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -31,14 +32,17 @@ public sealed class RabbitMqQueues : IStageQueues, IAsyncDisposable
     /// <param name="logger">Logs that the broker is unreachable.</param>
     /// <param name="sendLimit">How long a send may take; null for 2 s.</param>
     /// <param name="pollInterval">How soon a waiter polls again without a hint; null for 1 s.</param>
-    public RabbitMqQueues(Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? pollInterval = null)
+    /// <param name="tls">Returns the TLS options for a host, for each connection by amqps; null for those of the client library.</param>
+    public RabbitMqQueues(
+        Uri uri, string name, ILogger<RabbitMqQueues> logger, TimeSpan? sendLimit = null, TimeSpan? pollInterval = null,
+        Func<string, SslClientAuthenticationOptions>? tls = null)
     {
         ArgumentNullException.ThrowIfNull(uri);
         _logger = logger;
         _sendLimit = sendLimit ?? SendLimit;
         _pollInterval = pollInterval ?? PollInterval;
-        _sends = new RabbitMqConnection(uri, $"{name} (sends)", logger);
-        _takes = new RabbitMqConnection(uri, $"{name} (takes)", logger);
+        _sends = new RabbitMqConnection(uri, $"{name} (sends)", logger, tls);
+        _takes = new RabbitMqConnection(uri, $"{name} (takes)", logger, tls);
         _hints = new RabbitMqHints(_sends);
         _hints.Start();
     }

@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Brownian.Jobs.Broadcasts;
 using Brownian.Jobs.Events;
 using Brownian.Jobs.Queues;
@@ -14,16 +15,19 @@ public static class RabbitMqServices
     /// <param name="uri">The broker, with the credentials.</param>
     /// <param name="name">The process's name, for the broker's operators.</param>
     /// <param name="timeout">How long the broker may take to confirm a message.</param>
-    public static IServiceCollection Add(IServiceCollection services, Uri uri, string name, TimeSpan timeout)
+    /// <param name="tls">Returns the TLS options for a host, for connections by amqps; null for those of the client library.</param>
+    public static IServiceCollection Add(
+        IServiceCollection services, Uri uri, string name, TimeSpan timeout,
+        Func<IServiceProvider, Func<string, SslClientAuthenticationOptions>>? tls = null)
     {
         services.AddSingleton<IStageQueues>(provider =>
-            new RabbitMqQueues(uri, name, provider.GetRequiredService<ILogger<RabbitMqQueues>>(), timeout));
+            new RabbitMqQueues(uri, name, provider.GetRequiredService<ILogger<RabbitMqQueues>>(), timeout, tls: tls?.Invoke(provider)));
         services.AddSingleton(provider =>
-            new MassTransitBroadcasts(uri, name, provider.GetRequiredService<ILogger<MassTransitBroadcasts>>()));
+            new MassTransitBroadcasts(uri, name, provider.GetRequiredService<ILogger<MassTransitBroadcasts>>(), tls?.Invoke(provider)));
         services.AddSingleton<IBroadcasts>(provider => provider.GetRequiredService<MassTransitBroadcasts>());
         services.AddHostedService(provider => provider.GetRequiredService<MassTransitBroadcasts>());
         services.AddSingleton(provider =>
-            new MassTransitEvents(uri, name, provider.GetRequiredService<ILogger<MassTransitEvents>>(), timeout));
+            new MassTransitEvents(uri, name, provider.GetRequiredService<ILogger<MassTransitEvents>>(), timeout, tls?.Invoke(provider)));
         services.AddSingleton<IEventBus>(provider => provider.GetRequiredService<MassTransitEvents>());
         services.AddHostedService(provider => provider.GetRequiredService<MassTransitEvents>());
         return services;

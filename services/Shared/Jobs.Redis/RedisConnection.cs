@@ -1,3 +1,4 @@
+using System.Net.Security;
 using StackExchange.Redis;
 
 namespace Brownian.Jobs.Redis;
@@ -36,8 +37,12 @@ public sealed class RedisConnection : IAsyncDisposable
     /// </param>
     /// <param name="prefix">The prefix of every key and channel.</param>
     /// <param name="timeout">How long a command, or connecting, may take; null for 2 s.</param>
+    /// <param name="tls">
+    /// Returns the TLS options for a host, for each connection of a configuration with <c>ssl=true</c>; null for those of the configuration.
+    /// </param>
     /// <exception cref="ArgumentException">The configuration cannot be parsed.</exception>
-    public RedisConnection(string configuration, string prefix = DefaultPrefix, TimeSpan? timeout = null)
+    public RedisConnection(
+        string configuration, string prefix = DefaultPrefix, TimeSpan? timeout = null, Func<string, SslClientAuthenticationOptions>? tls = null)
     {
         _prefix = prefix;
         _timeout = timeout ?? DefaultTimeout;
@@ -55,6 +60,7 @@ public sealed class RedisConnection : IAsyncDisposable
         options.AllowAdmin = true;
         options.IncludeDetailInExceptions = false;
         options.ClientName ??= "brownian";
+        options.SslClientAuthenticationOptions = tls ?? options.SslClientAuthenticationOptions;
         _endpoints = string.Join(", ", options.EndPoints.Select(Format));
         _connecting = Task.Run(() => ConnectAsync(options));
     }

@@ -21,9 +21,10 @@ public static class RedisServices
     /// <param name="connectCache">
     /// Connects to the cache, which may be on another server than the store because it may lose data; null to use the store's server.
     /// </param>
-    public static void Add(IServiceCollection services, Func<RedisConnection> connect, Func<RedisConnection>? connectCache)
+    public static void Add(
+        IServiceCollection services, Func<IServiceProvider, RedisConnection> connect, Func<IServiceProvider, RedisConnection>? connectCache)
     {
-        services.AddSingleton(_ => connect());
+        services.AddSingleton(connect);
         services.AddSingleton(provider => provider.GetRequiredService<RedisConnection>().Clock);
         services.AddSingleton<IJobStore, RedisJobStore>();
         services.AddSingleton<IBlobStore, RedisBlobStore>();
@@ -32,7 +33,7 @@ public static class RedisServices
         services.AddSingleton<IArtifactStore, RedisArtifactStore>();
         services.AddSingleton<IAccessStore, RedisAccessStore>();
         services.AddSingleton<IAuditLog, RedisAuditLog>();
-        services.AddKeyedSingleton(Cache, (provider, _) => connectCache?.Invoke() ?? provider.GetRequiredService<RedisConnection>());
+        services.AddKeyedSingleton(Cache, (provider, _) => connectCache?.Invoke(provider) ?? provider.GetRequiredService<RedisConnection>());
         services.AddStackExchangeRedisCache(_ => { });
         services.AddOptions<RedisCacheOptions>().Configure<IServiceProvider>((cache, provider) =>
         {

@@ -191,6 +191,7 @@ internal sealed class WorkerAnnouncement(
                     State = state,
                     Models = _fingerprints,
                     Address = settings.Address(),
+                    ServerName = settings.ServerName,
                     Busy = lifecycle.Busy,
                     Slots = settings.Slots,
                     EndsProcess = settings.EndsProcess,

@@ -149,6 +149,7 @@ public static class WorkerExtensions
             ProgressEvery = TimeSpan.FromSeconds(options.ProgressSeconds),
             DrainTime = TimeSpan.FromSeconds(options.DrainSeconds),
             Address = () => options.IsCluster ? options.Advertise ?? services.GetRequiredService<ListeningAddresses>().Reachable : null,
+            ServerName = options.IsCluster ? options.AdvertiseName : null,
             // A process of several devices continues on the others.
             EndsProcess = platform.WorkersEndIt && options.ReadDevices().Count == 1,
             Priorities = options.ReadPriorities(),

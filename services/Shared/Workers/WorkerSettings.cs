@@ -36,6 +36,9 @@ public sealed record WorkerSettings
     /// <summary>Returns the address of its gRPC services, once the process listens; null when it has none.</summary>
     public Func<string?> Address { get; init; } = static () => null;
 
+    /// <summary>The host name in the certificate of its gRPC services; null for the host of <see cref="Address"/>.</summary>
+    public string? ServerName { get; init; }
+
     /// <summary>Whether its process exits after the drain command.</summary>
     public bool EndsProcess { get; init; } = true;
 

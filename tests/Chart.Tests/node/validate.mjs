@@ -8,6 +8,7 @@ import { loadAll } from 'js-yaml';
 const packages = [
   [/^gateway\.networking\.k8s\.io\//, '@kubernetes-models/gateway-api/'],
   [/^monitoring\.coreos\.com\//, '@kubernetes-models/prometheus-operator/'],
+  [/^cert-manager\.io\//, '@kubernetes-models/cert-manager/'],
   [/^keda\.sh\//, '@kubernetes-models/keda/'],
   [/./, 'kubernetes-models/'],
 ];

@@ -1,5 +1,6 @@
 using Brownian.Adapters;
 using Brownian.Gateway.Direct;
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Costs;
@@ -24,7 +25,7 @@ public sealed class WorkerPoolTests : IAsyncDisposable
     private readonly List<StageServer> _servers = [];
     private readonly WorkerPool _pool;
 
-    public WorkerPoolTests() => _pool = new WorkerPool(_catalog, _clock);
+    public WorkerPoolTests() => _pool = new WorkerPool(_catalog, _clock, new ProcessCertificates(new CertificateFiles(), _clock));
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 

@@ -1,4 +1,6 @@
 using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using Brownian.Client;
 using Brownian.Denoiser;
 using Brownian.Gateway;
@@ -23,6 +25,11 @@ internal sealed class Node : IAsyncDisposable
     private Node(WebApplication app, ErrorLog errors)
     {
         (_app, _errors) = (app, errors);
+        X509Certificate2Collection? authorities = null;
+        if (app.Services.GetRequiredService<PlatformOptions>().AuthorityFile is { Length: > 0 } file)
+        {
+            (authorities = []).ImportFromPemFile(file);
+        }
         bool isSecured = app.Services.GetRequiredService<PlatformOptions>().RequiresAuthentication;
         Client = new BrownianClient(
             [GrpcAddress],
@@ -31,13 +38,14 @@ internal sealed class Node : IAsyncDisposable
                 OperatorAddress = OperatorAddress,
                 OperatorToken = OperatorToken,
                 Credentials = isSecured ? BrownianClientOptions.Fixed(ApiKey) : null,
+                CertificateAuthorities = authorities,
             });
-        Http = new HttpClient { BaseAddress = new Uri(Addresses.Http!) };
+        Http = new HttpClient(HandlerFor(authorities)) { BaseAddress = new Uri(Addresses.Http!) };
         if (isSecured)
         {
             Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
         }
-        Operators = new HttpClient { BaseAddress = new Uri(Addresses.OperatorHttp!) };
+        Operators = new HttpClient(HandlerFor(authorities)) { BaseAddress = new Uri(Addresses.OperatorHttp!) };
     }
 
     /// <summary>The token that operates the workers of every node.</summary>
@@ -109,6 +117,19 @@ internal sealed class Node : IAsyncDisposable
         });
         await app.StartAsync();
         return new Node(app, errors);
+    }
+
+    /// <summary>Returns a handler of HTTP that trusts the CAs; those of the system when null.</summary>
+    public static SocketsHttpHandler HandlerFor(X509Certificate2Collection? authorities)
+    {
+        var handler = new SocketsHttpHandler();
+        if (authorities is not null)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(authorities);
+            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
+        }
+        return handler;
     }
 
     /// <summary>Expects that the node logs errors that contain a text. Any other error fails the test.</summary>

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Brownian.Testing.Certificates;
 using RabbitMQ.Client;
 
 namespace Brownian.Testing.Servers;
@@ -11,12 +13,17 @@ public sealed class RabbitMqServer : PrivateServer
 {
     private readonly int _distributionPort = FreePort.Find();
 
+    private bool _isTls;
+
     private RabbitMqServer()
     {
     }
 
     /// <summary>The address for RabbitMQ.Client.</summary>
-    public Uri Uri => new(string.Create(CultureInfo.InvariantCulture, $"amqp://guest:guest@127.0.0.1:{Port}/"));
+    public Uri Uri => UriOf("127.0.0.1");
+
+    /// <summary>The address under another name of this machine.</summary>
+    public Uri UriOf(string host) => new(string.Create(CultureInfo.InvariantCulture, $"{(_isTls ? "amqps" : "amqp")}://guest:guest@{host}:{Port}/"));
 
     /// <summary>The address of one of its virtual hosts.</summary>
     /// <param name="space">The number of the virtual host, from 1 on.</param>
@@ -77,18 +84,31 @@ public sealed class RabbitMqServer : PrivateServer
     private static string NameOf(int space) => string.Create(CultureInfo.InvariantCulture, $"space-{space}");
 
     private static Task<RabbitMqServer> StartAsync(Func<RabbitMqServer, string> configuration, CancellationToken cancellationToken) =>
+        StartAsync(configuration, isTls: false, cancellationToken);
+
+    private static Task<RabbitMqServer> StartAsync(Func<RabbitMqServer, string> configuration, bool isTls, CancellationToken cancellationToken) =>
         StartAsync(
             () =>
             {
-                var server = new RabbitMqServer();
+                var server = new RabbitMqServer { _isTls = isTls };
+                string listeners = isTls ? "listeners.tcp = none\nlisteners.ssl.default" : "listeners.tcp.default";
                 File.WriteAllText(
                     server.ConfigurationFile,
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"listeners.tcp.default = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration(server)}\n"));
+                        $"{listeners} = 127.0.0.1:{server.Port}\nlog.file = false\nlog.console = true\n{configuration(server)}\n"));
                 return server;
             },
             cancellationToken);
+
+    /// <summary>Starts a broker that speaks TLS alone and requires a certificate of its clients, and waits until it listens.</summary>
+    /// <param name="tls">The broker's certificate, and the CAs of its clients.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    internal static Task<RabbitMqServer> StartTlsAsync(CertificateFolder tls, CancellationToken cancellationToken) => StartAsync(
+        _ => string.Join(
+            '\n', $"ssl_options.cacertfile = {tls.Authorities}", $"ssl_options.certfile = {tls.Certificate}", $"ssl_options.keyfile = {tls.Key}",
+            "ssl_options.verify = verify_peer", "ssl_options.fail_if_no_peer_cert = true"),
+        isTls: true, cancellationToken);
 
     /// <summary>Starts a broker with more virtual hosts than the default one, and waits until it answers.</summary>
     /// <param name="spaces">The number of virtual hosts.</param>
@@ -153,6 +173,12 @@ public sealed class RabbitMqServer : PrivateServer
     /// <inheritdoc/>
     protected override async Task AskAsync(CancellationToken cancellationToken)
     {
+        if (_isTls)
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync("127.0.0.1", Port, cancellationToken);
+            return;
+        }
         var factory = new ConnectionFactory { Uri = Uri, AutomaticRecoveryEnabled = false };
         await using IConnection connection = await factory.CreateConnectionAsync(cancellationToken);
         await using IChannel channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);

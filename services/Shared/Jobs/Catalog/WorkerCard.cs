@@ -20,6 +20,9 @@ public sealed record WorkerCard
     /// <summary>The address of its gRPC services; null when it has none.</summary>
     public string? Address { get; init; }
 
+    /// <summary>The host name in the certificate of its gRPC services; null for the host of <see cref="Address"/>.</summary>
+    public string? ServerName { get; init; }
+
     /// <summary>The number of stages that it runs.</summary>
     public int Busy { get; init; }
 

@@ -116,6 +116,18 @@ internal static partial class PlatformLog
         Message = "The first API key, of the tenant default, is in {File}; brownian keys create makes others")]
     public static partial void InitialKey(ILogger logger, string file);
 
+    [LoggerMessage(EventId = 40, EventName = "CertificateExpires", Level = LogLevel.Warning,
+        Message = "The certificate in {File} expires at {Expires:u}; replace the file before, and the process reads it again")]
+    public static partial void CertificateExpires(ILogger logger, string? file, DateTimeOffset expires);
+
+    [LoggerMessage(EventId = 41, EventName = "CertificatesRefused", Level = LogLevel.Warning,
+        Message = "The changed certificates cannot be used, and the process keeps the previous ones: {Faults}")]
+    public static partial void CertificatesRefused(ILogger logger, string faults);
+
+    [LoggerMessage(EventId = 42, EventName = "CertificatesReplaced", Level = LogLevel.Information,
+        Message = "The certificates were replaced; new connections have the certificate {Thumbprint}")]
+    public static partial void CertificatesReplaced(ILogger logger, string? thumbprint);
+
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);
 }

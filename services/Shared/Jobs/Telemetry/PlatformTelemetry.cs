@@ -84,6 +84,10 @@ public sealed class PlatformTelemetry : IDisposable
             "Used share of the job store");
         _meter.CreateObservableGauge("brownian.engine.memory", () => Memory(device => device.Loaded), "By", "Size of the loaded graphs of a device");
         _meter.CreateObservableGauge("brownian.engine.memory.limit", () => Memory(device => device.Limit), "By", "Limit on it");
+        _meter.CreateObservableGauge(
+            "brownian.certificate.expiry",
+            () => CertificateExpiry?.Invoke() is { } expiry ? [new Measurement<long>(expiry.ToUnixTimeSeconds())] : (Measurement<long>[])[], "s",
+            "When the certificate of the process expires, in seconds since 1970");
         // OpenTelemetry, semantic conventions for hardware.
         _meter.CreateObservableUpDownCounter("hw.gpu.memory.usage", () => Gpus(device => device.Used), "By", "Used memory of a GPU");
         _meter.CreateObservableUpDownCounter("hw.gpu.memory.limit", () => Gpus(device => device.Total), "By", "Memory of a GPU");
@@ -110,6 +114,9 @@ public sealed class PlatformTelemetry : IDisposable
 
     /// <summary>Returns the memory of each device of this process; null in processes without workers.</summary>
     public Func<IReadOnlyList<DeviceMemory>>? Devices { get; set; }
+
+    /// <summary>Returns when the certificate of this process expires; null in processes without one.</summary>
+    public Func<DateTimeOffset?>? CertificateExpiry { get; set; }
 
     /// <summary>Counts a job that was not admitted.</summary>
     /// <param name="reason"><see cref="LimitReason"/>, <see cref="QuotaReason"/> or <see cref="UnavailableReason"/>.</param>
