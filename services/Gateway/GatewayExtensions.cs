@@ -7,7 +7,9 @@ using Brownian.Gateway.Requests;
 using Brownian.Gateway.Scaling;
 using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
+using Brownian.Hosting.Certificates;
 using Brownian.Jobs.Access;
+using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Stages;
@@ -41,7 +43,9 @@ public static class GatewayExtensions
         services.AddHostedService<LoadReporter>();
         if (platform.Options.IsCluster)
         {
-            services.AddSingleton<WorkerPool>();
+            services.AddSingleton(provider => new WorkerPool(
+                provider.GetRequiredService<ICatalog>(), provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ProcessCertificates>(), platform.Options.ServiceToken));
         }
         return platform.Map(app =>
         {

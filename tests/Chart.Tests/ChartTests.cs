@@ -283,7 +283,7 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         Assert.All(documents.SelectMany(ContainersOf).SelectMany(VariablesOf), variable =>
         {
             if ((string)variable["name"]! is "Platform__RabbitMq" or "Platform__Redis" or "Platform__CacheRedis" or "Platform__OperatorToken"
-                or "Platform__MetricsToken" or "Platform__InitialKey")
+                or "Platform__MetricsToken" or "Platform__ServiceToken" or "Platform__InitialKey")
             {
                 Assert.Null(variable["value"]);
                 Assert.NotEqual("", (string)variable["valueFrom"]!["secretKeyRef"]!["name"]!);
@@ -299,7 +299,8 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         JsonNode[] documents = [.. (await helm.RenderAsync("trial.yaml")).Documents.OfType<JsonNode>()];
         JsonNode secret = documents.Single(document => (string?)document["metadata"]!["name"] == "release-keys");
         Assert.True(KeyText.TryParse((string)secret["stringData"]!["api-key"]!, out _));
-        Assert.All((string[])["operator-token", "metrics-token"], name => Assert.Equal(43, ((string)secret["stringData"]![name]!).Length));
+        Assert.All(
+            (string[])["operator-token", "metrics-token", "service-token"], name => Assert.Equal(43, ((string)secret["stringData"]![name]!).Length));
         foreach (JsonNode document in documents.Where(document => ContainersOf(document).Any()))
         {
             string name = (string)document["metadata"]!["name"]!;
@@ -311,7 +312,8 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
                 continue;
             }
             bool isGateway = name == "release-gateway";
-            Assert.Equal(isGateway ? "required" : "none", (string)variables["Platform__Authentication"]["value"]!);
+            Assert.Equal("required", (string)variables["Platform__Authentication"]["value"]!);
+            Assert.Equal("service-token", (string)variables["Platform__ServiceToken"]["valueFrom"]!["secretKeyRef"]!["key"]!);
             Assert.Equal(isGateway, variables.ContainsKey("Platform__InitialKey"));
             Assert.Equal(isGateway, variables.ContainsKey("Platform__OperatorToken"));
             Assert.Equal(

@@ -24,7 +24,7 @@ public sealed class GoldenCluster : IAsyncLifetime
             .. Directory.GetDirectories(models).Select((folder, i) => $"Models:{i}={Path.GetFileName(folder)}"),
             .. await _servers.SettingsAsync(),
             // Each door gives the same images to callers with credentials; other tests call without.
-            .. Node.Secured,
+            .. Node.Secured, "ServiceToken=" + Node.ServiceToken,
         ];
         Node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, settings);
         Gateway = await Node.StartAsync(static platform => platform.AddGateway(), ServiceRole.Gateway, settings);

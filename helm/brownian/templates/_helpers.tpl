@@ -71,9 +71,12 @@ app.kubernetes.io/component: {{ .name | quote }}
   value: 0.0.0.0
 - name: Platform__OperatorListen
   value: 0.0.0.0
-{{- /* With TLS, workers require certificates. Without, only gateways reach the workers' ports, by the network policies. */}}
+{{- /* Workers admit gateways by their token, and with TLS by their certificate. */}}
 - name: Platform__Authentication
-  value: {{ eq .role "gateway" | ternary .root.Values.authentication.mode (.root.Values.tls.enabled | ternary "required" "none") }}
+  value: {{ eq .role "gateway" | ternary .root.Values.authentication.mode "required" }}
+- name: Platform__ServiceToken
+  valueFrom:
+    secretKeyRef: {name: {{ include "brownian.keysSecret" .root | quote }}, key: service-token}
 - name: Platform__MetricsToken
   valueFrom:
     secretKeyRef: {name: {{ include "brownian.keysSecret" .root | quote }}, key: metrics-token}

@@ -16,7 +16,8 @@ namespace Brownian.Gateway.Direct;
 /// <param name="catalog">The catalogue with the workers.</param>
 /// <param name="clock">Measures the age of the catalogue's answer.</param>
 /// <param name="certificates">The certificates of this gateway and the CAs of the workers' certificates.</param>
-public sealed class WorkerPool(ICatalog catalog, TimeProvider clock, ProcessCertificates certificates) : IDisposable
+/// <param name="token">The token that workers accept from gateways; null for none.</param>
+public sealed class WorkerPool(ICatalog catalog, TimeProvider clock, ProcessCertificates certificates, string? token = null) : IDisposable
 {
     /// <summary>How long a worker may take to accept a connection or to answer a ping.</summary>
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
@@ -39,6 +40,10 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock, ProcessCert
         using WorkerCall current = _calls.Begin(model);
         try
         {
+            if (token is { Length: > 0 })
+            {
+                current.Headers.Add("authorization", "Bearer " + token);
+            }
             await call(ChannelTo(role), current.Headers);
         }
         catch (RpcException) when (current.Error is { } error)

@@ -5,6 +5,7 @@ using Brownian.Hosting;
 using Brownian.Jobs.Services;
 using Brownian.Requests;
 using Google.Protobuf.Reflection;
+using Grpc.Core;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -56,6 +57,12 @@ internal static class JsonBodies
             catch (FieldFaultException exception)
             {
                 await JsonErrors.RefuseAsync(context, exception);
+                return;
+            }
+            catch (BadHttpRequestException exception)
+            {
+                // The body is too slow, too large or malformed; the connection ends after the answer.
+                await JsonErrors.WriteAsync(context, exception.StatusCode, StatusCode.InvalidArgument, exception.Message);
                 return;
             }
         }

@@ -29,6 +29,11 @@ public sealed partial class UploadService(
     /// <summary>The largest size of an upload in bytes.</summary>
     public const int MaxImageBytes = 64 << 20;
 
+    /// <summary>
+    /// The largest number of chunks of an upload: enough for the largest one in chunks of 4 KiB. Empty chunks would never end it.
+    /// </summary>
+    private const int MaxChunks = MaxImageBytes >> 12;
+
     /// <summary>The growth, in bytes, after which more room is reserved for an upload that is received in chunks; it is kept in memory.</summary>
     private const int ReservedAtOnce = 4 << 20;
 
@@ -52,10 +57,15 @@ public sealed partial class UploadService(
         string id = NewId();
         var bytes = new ArrayBufferWriter<byte>();
         long reserved = 0;
+        int count = 0;
         try
         {
             await foreach (UploadChunk chunk in chunks.WithCancellation(cancellationToken))
             {
+                if (++count > MaxChunks)
+                {
+                    throw new FieldFaultException(new FieldFault("data", $"has more than {MaxChunks} chunks; allowed: up to that"));
+                }
                 RequireSize(bytes.WrittenCount + (long)chunk.Data.Length);
                 bytes.Write(chunk.Data.Span);
                 if (bytes.WrittenCount - reserved >= ReservedAtOnce)

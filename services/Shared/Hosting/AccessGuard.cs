@@ -19,10 +19,12 @@ namespace Brownian.Hosting;
 /// <param name="authenticator">Authenticates callers.</param>
 /// <param name="quotas">The quotas of tenants.</param>
 /// <param name="operators">The networks of operators.</param>
+/// <param name="limits">Bounds the calls of one caller.</param>
 /// <param name="refusals">Writes refusals to the audit log.</param>
 /// <param name="logger">Logs that a store is unavailable.</param>
 internal sealed class AccessGuard(
-    Authenticator authenticator, CallerQuotas quotas, OperatorAccess operators, RefusalLog refusals, ILogger<AccessGuard> logger)
+    Authenticator authenticator, CallerQuotas quotas, OperatorAccess operators, CallerLimits limits, RefusalLog refusals,
+    ILogger<AccessGuard> logger)
 {
     /// <summary>The parameters of the endpoints with which gRPC answers calls of methods that do not exist.</summary>
     private static readonly string[] Unimplemented = ["unimplementedMethod", "unimplementedService"];
@@ -47,9 +49,10 @@ internal sealed class AccessGuard(
             await next(context).ConfigureAwait(false);
             return;
         }
+        Caller? caller;
         try
         {
-            (Caller? caller, string? problem) = await authenticator.AuthenticateAsync(context).ConfigureAwait(false);
+            (caller, string? problem) = await authenticator.AuthenticateAsync(context).ConfigureAwait(false);
             (StatusCode code, string message) = Check(context, caller, required) ?? (StatusCode.OK, "");
             if (code == StatusCode.Unauthenticated
                 && context.GetEndpoint()!.Metadata.GetMetadata<RequiresAttribute>() is { IsCheckedByService: true })
@@ -77,7 +80,7 @@ internal sealed class AccessGuard(
                 new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) }).ConfigureAwait(false);
             return;
         }
-        await next(context).ConfigureAwait(false);
+        await limits.RunAsync(context, caller!, next).ConfigureAwait(false);
     }
 
     /// <summary>Returns why a call is refused; null when it is not.</summary>

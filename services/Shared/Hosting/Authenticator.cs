@@ -69,7 +69,7 @@ internal sealed class Authenticator(
                 : (Caller.Anonymous, null);
         }
         string token = given[Scheme.Length..].Trim();
-        if (isOperators && operators.Find(token) is { } known)
+        if ((isOperators ? operators.Find(token) : operators.FindService(token)) is { } known)
         {
             return (known, null);
         }

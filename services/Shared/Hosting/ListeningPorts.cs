@@ -27,6 +27,8 @@ public static class ListeningPorts
     /// <summary>Listens on the ports of the settings. The order is that of <see cref="ListeningAddresses"/>.</summary>
     internal static void Listen(KestrelServerOptions kestrel, PlatformOptions options, ServiceRole role, ProcessCertificates certificates)
     {
+        var limits = new ConnectionLimits(options);
+        limits.Apply(kestrel.Limits);
         var address = IPAddress.Parse(options.Listen);
         // Only gateways call workers. A gateway's own ports are for clients.
         ClientCertificateUse callers = role == ServiceRole.Gateway ? ClientCertificateUse.None : ClientCertificateUse.Required;
@@ -44,6 +46,7 @@ public static class ListeningPorts
         void Listen(IPAddress to, int port, HttpProtocols protocol, ListeningPort kind, ClientCertificateUse clients) =>
             kestrel.Listen(to, port, listen =>
             {
+                listen.Use(limits.Bound);
                 listen.Use(next => connection =>
                 {
                     connection.Features.Set(new Mark(kind));

@@ -5,7 +5,7 @@ using Brownian.Jobs.Access;
 
 namespace Brownian.Hosting;
 
-/// <summary>The tokens and networks of operators.</summary>
+/// <summary>The tokens of operators and services, and the networks of operators.</summary>
 public sealed class OperatorAccess
 {
     /// <summary>The file in a data folder that contains the operators' token.</summary>
@@ -13,6 +13,7 @@ public sealed class OperatorAccess
 
     private readonly IReadOnlyList<IPNetwork> _networks;
     private readonly (byte[] Token, Caller Caller)[] _tokens;
+    private readonly byte[]? _service;
 
     /// <summary>Reads the tokens from the settings; the operators' from a data folder, where it is created at the first start.</summary>
     /// <param name="options">The settings.</param>
@@ -27,6 +28,7 @@ public sealed class OperatorAccess
                 Path.Combine(folder, FileName), "the operators' token", () => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
         HasToken = token is not null;
         HasMetricsToken = options.MetricsToken is { Length: > 0 };
+        _service = options.ServiceToken is { Length: > 0 } service ? Hash(service) : null;
         _tokens =
         [
             .. token is null ? [] : new[] { Entry(token, new Caller(Tenant.Default, "operator", Roles.PermissionsOf(Role.Admin))) },
@@ -35,6 +37,11 @@ public sealed class OperatorAccess
                 : [],
         ];
     }
+
+    /// <summary>Returns the caller of the services' token, which is for the ports of stage services; null for another token.</summary>
+    internal Caller? FindService(string token) => _service is { } known && CryptographicOperations.FixedTimeEquals(Hash(token), known)
+        ? new Caller(Tenant.Default, "service", Permission.Read | Permission.Stages)
+        : null;
 
     /// <summary>Whether there is an operators' token.</summary>
     public bool HasToken { get; }

@@ -83,6 +83,7 @@ public sealed class PlatformBuilder
         Services.AddSingleton<CallerQuotas>();
         Services.AddSingleton<Authenticator>();
         Services.AddSingleton<RefusalLog>();
+        Services.AddSingleton<CallerLimits>();
         Services.AddSingleton<AccessGuard>();
         Authenticator.AddIssuer(Services, options);
         if (options.IsCluster)

@@ -192,6 +192,22 @@ public sealed class PlatformOptions
     /// <summary>The largest number of jobs that have not ended, 1 and above.</summary>
     public long MaxJobs { get; set; } = 10_000;
 
+    /// <summary>The largest number of connections of all callers, 1 and above.</summary>
+    public long MaxConnections { get; set; } = 10_000;
+
+    /// <summary>The largest number of connections of one address, except for <see cref="TrustedProxies"/>, 1 and above.</summary>
+    public int MaxConnectionsPerAddress { get; set; } = 1000;
+
+    /// <summary>
+    /// The largest number of calls, streams among them, that a tenant, or an address without credentials, runs at once at one gateway, 1 and above.
+    /// </summary>
+    public int MaxCallsPerCaller { get; set; } = 1000;
+
+    /// <summary>
+    /// The rate in bytes per second, 1 and above, below which a caller that sends a body, or reads an answer, is disconnected after five seconds.
+    /// </summary>
+    public double MinBytesPerSecond { get; set; } = 240;
+
     /// <summary>The largest number of bytes of uploads from one address (an IPv6 address's /64), 1 and above.</summary>
     public long MaxUploadBytesPerAddress { get; set; } = 1L << 30;
 
@@ -247,6 +263,12 @@ public sealed class PlatformOptions
     /// and keeps it in its data folder; other processes refuse operations.
     /// </summary>
     public string? OperatorToken { get; set; }
+
+    /// <summary>
+    /// The bearer token that gateways send to the stage services of workers, and that workers accept, 16 characters and more; null for none.
+    /// Certificates (<see cref="AuthorityFile"/>) can take its place.
+    /// </summary>
+    public string? ServiceToken { get; set; }
 
     /// <summary>The bearer token with which metrics, workers and load can be read, 16 characters and more; null for none.</summary>
     public string? MetricsToken { get; set; }

@@ -86,6 +86,10 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         Check(nameof(PlatformOptions.StartSeconds), options.StartSeconds, 0, 86_400);
         Check(nameof(PlatformOptions.RetentionHours), options.RetentionHours, 1e-6, 1e6);
         Check(nameof(PlatformOptions.MaxJobs), options.MaxJobs, 1, long.MaxValue);
+        Check(nameof(PlatformOptions.MaxConnections), options.MaxConnections, 1, long.MaxValue);
+        Check(nameof(PlatformOptions.MaxConnectionsPerAddress), options.MaxConnectionsPerAddress, 1, int.MaxValue);
+        Check(nameof(PlatformOptions.MaxCallsPerCaller), options.MaxCallsPerCaller, 1, int.MaxValue);
+        Check(nameof(PlatformOptions.MinBytesPerSecond), options.MinBytesPerSecond, 1, 1e9);
         Check(nameof(PlatformOptions.MaxUploadBytesPerAddress), options.MaxUploadBytesPerAddress, 1, long.MaxValue);
         Check(nameof(PlatformOptions.MaxUploadsPerAddress), options.MaxUploadsPerAddress, 1, long.MaxValue);
         Check(nameof(PlatformOptions.MaxUploadBytes), options.MaxUploadBytes, 1, long.MaxValue);
@@ -96,7 +100,8 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
             nameof(PlatformOptions.Origins), options.Origins, IsOrigin,
             "a scheme, a host and where needed a port, such as https://studio.example.org or http://127.0.0.1:3000; or *");
         foreach ((string field, string? value) in ((string, string?)[])
-            [(nameof(PlatformOptions.OperatorToken), options.OperatorToken), (nameof(PlatformOptions.MetricsToken), options.MetricsToken)])
+            [(nameof(PlatformOptions.OperatorToken), options.OperatorToken), (nameof(PlatformOptions.MetricsToken), options.MetricsToken),
+                (nameof(PlatformOptions.ServiceToken), options.ServiceToken)])
         {
             if (value is { Length: > 0 and < MinTokenLength } token)
             {

@@ -31,20 +31,29 @@ internal sealed class GatewayTarget : FuzzTarget
         [Grpc + nameof(UploadPartRequest)] = ("/brownian.v1.Generation/UploadPart", UploadPartRequest.Parser),
         [Grpc + nameof(UploadChunk)] = ("/brownian.v1.Generation/Upload", UploadChunk.Parser),
         [Grpc + nameof(GetModelRequest)] = ("/brownian.v1.Models/Get", GetModelRequest.Parser),
+        [Grpc + nameof(CreateKeyRequest)] = ("/brownian.v1.Access/CreateKey", CreateKeyRequest.Parser),
+        [Grpc + nameof(SetTenantRequest)] = ("/brownian.v1.Access/SetTenant", SetTenantRequest.Parser),
+        [Grpc + nameof(GetUsageRequest)] = ("/brownian.v1.Access/GetUsage", GetUsageRequest.Parser),
+        [Grpc + nameof(SignArtifactRequest)] = ("/brownian.v1.Generation/SignArtifact", SignArtifactRequest.Parser),
         [Grpc + nameof(WorkerRequest)] = ("/brownian.v1.Workers/Pause", WorkerRequest.Parser),
     };
+
+    private const string OperatorToken = "the-operators-of-tests";
 
     private readonly ConcurrentQueue<string> _errors = new();
     private readonly WebApplication _app;
     private readonly HttpClient _http;
     private readonly HttpClient _grpc;
+    private readonly HttpClient _operators;
+    private readonly HttpClient _operatorsGrpc;
 
     public GatewayTarget()
     {
         string[] settings =
         [
-            "HttpPort=0", "GrpcPort=0", "Ephemeral=true", "MaxJobs=100", "MaxUploadBytes=4000000", "MaxUploadsPerAddress=50",
-            "OperatorToken=the-operators-of-tests", "TrustedProxies:0=127.0.0.0/8",
+            "HttpPort=0", "GrpcPort=0", "OperatorHttpPort=0", "OperatorGrpcPort=0", "Ephemeral=true",
+            "MaxJobs=100", "MaxUploadBytes=4000000", "MaxUploadsPerAddress=50",
+            "OperatorToken=" + OperatorToken, "TrustedProxies:0=127.0.0.0/8",
             "Threads=1", "Models:0=tiny-sd15", "ModelFolders:0=" + SeedFiles.Models,
         ];
         _app = PlatformHost.Build(
@@ -58,6 +67,10 @@ internal sealed class GatewayTarget : FuzzTarget
         ListeningAddresses addresses = _app.Services.GetRequiredService<ListeningAddresses>();
         _http = new HttpClient { BaseAddress = new Uri(addresses.Http!) };
         _grpc = new HttpClient { BaseAddress = new Uri(addresses.Grpc!) };
+        _operators = new HttpClient { BaseAddress = new Uri(addresses.OperatorHttp!) };
+        _operatorsGrpc = new HttpClient { BaseAddress = new Uri(addresses.OperatorGrpc!) };
+        _operators.DefaultRequestHeaders.Authorization = _operatorsGrpc.DefaultRequestHeaders.Authorization =
+            new AuthenticationHeaderValue("Bearer", OperatorToken);
     }
 
     public override int CasesPerSecond => 300;
@@ -91,6 +104,11 @@ internal sealed class GatewayTarget : FuzzTarget
         new FuzzInput(Grpc + nameof(UploadChunk), new UploadChunk { Data = ByteString.CopyFrom(SmallImages.Gif(false)) }.ToByteArray()),
         new FuzzInput(Grpc + nameof(GetModelRequest), new GetModelRequest { Name = "emoji" }.ToByteArray()),
         new FuzzInput(Grpc + nameof(WorkerRequest), new WorkerRequest { Id = "w" }.ToByteArray()),
+        new FuzzInput(Grpc + nameof(CreateKeyRequest),
+            new CreateKeyRequest { Tenant = "default", Name = "n", Role = "operator", Scopes = { "metrics" } }.ToByteArray()),
+        new FuzzInput(Grpc + nameof(SetTenantRequest), new SetTenantRequest { Name = "acme", Quotas = new Quotas { Jobs = 1 } }.ToByteArray()),
+        new FuzzInput(Grpc + nameof(GetUsageRequest), new GetUsageRequest { FirstDay = "2026-11-01", LastDay = "2026-11-29" }.ToByteArray()),
+        new FuzzInput(Grpc + nameof(SignArtifactRequest), new SignArtifactRequest { Id = "01-0" }.ToByteArray()),
     ];
 
     // Most valid calls name jobs that do not exist.
@@ -123,6 +141,8 @@ internal sealed class GatewayTarget : FuzzTarget
     {
         _http.Dispose();
         _grpc.Dispose();
+        _operators.Dispose();
+        _operatorsGrpc.Dispose();
         _app.StopAsync().GetAwaiter().GetResult();
         _app.DisposeAsync().AsTask().GetAwaiter().GetResult();
         base.Dispose();
@@ -151,7 +171,8 @@ internal sealed class GatewayTarget : FuzzTarget
                 request.Headers.Add("X-Forwarded-For", lines[1]);
             }
         }
-        using HttpResponseMessage response = _http.Send(request);
+        HttpClient client = IsOfOperators(request.RequestUri!.OriginalString) ? _operators : _http;
+        using HttpResponseMessage response = client.Send(request);
         if (response.StatusCode == HttpStatusCode.InternalServerError)
         {
             throw new InvalidOperationException("the gateway answered " + Text(response));
@@ -170,7 +191,9 @@ internal sealed class GatewayTarget : FuzzTarget
         };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
-        using HttpResponseMessage response = _grpc.SendAsync(request).GetAwaiter().GetResult();
+        bool isOfOperators = path.Contains(".Workers/", StringComparison.Ordinal) || path.Contains(".Access/", StringComparison.Ordinal);
+        HttpClient client = isOfOperators ? _operatorsGrpc : _grpc;
+        using HttpResponseMessage response = client.SendAsync(request).GetAwaiter().GetResult();
         string body = Text(response);
         string? status = Value(response.TrailingHeaders, "grpc-status") ?? Value(response.Headers, "grpc-status");
         const string Unknown = "2", Internal = "13";
@@ -180,6 +203,10 @@ internal sealed class GatewayTarget : FuzzTarget
                 $"the gateway answered with the status {status}: {Value(response.TrailingHeaders, "grpc-message")} {body}");
         }
     }
+
+    private static bool IsOfOperators(string path) =>
+        ((string[])["/v1/workers", "/v1/load", "/v1/keys", "/v1/tenants", "/v1/usage", "/v1/audit", "/metrics"])
+            .Any(prefix => path.StartsWith(prefix, StringComparison.Ordinal));
 
     private static string? Value(HttpHeaders headers, string name) =>
         headers.TryGetValues(name, out IEnumerable<string>? values) ? values.First() : null;

@@ -172,6 +172,24 @@ public sealed class DoorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_token_of_services_opens_the_stage_services_and_nothing_of_operators_or_tenants()
+    {
+        const Permission Has = Permission.Read | Permission.Stages;
+        foreach (RouteEndpoint endpoint in Endpoints())
+        {
+            (Permission required, ListeningPort port) = Rows[NameOf(endpoint)];
+            string expected = required == Permission.None ? "open"
+                : !port.HasFlag(Clients) ? "Unauthenticated"
+                : Has.HasFlag(required) ? "open"
+                : "PermissionDenied";
+            foreach ((string form, string answer) in await CallAsync(endpoint, Node.ServiceToken))
+            {
+                Assert.Equal($"{form} {NameOf(endpoint)}: {expected}", $"{form} {NameOf(endpoint)}: {answer}");
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_method_that_does_not_exist_is_unimplemented_for_everybody()
     {
         foreach (string path in (string[])["/brownian.v1.Generation/Nothing", "/brownian.v1.Nothing/Get"])
@@ -186,7 +204,8 @@ public sealed class DoorTests : IAsyncLifetime
         _node = await Node.StartAsync(
             Node.Everything, ServiceRole.Gateway,
             [
-                .. _stubs.Settings(_stubs.Add()), "Ephemeral=true", "Authentication=required", "MetricsToken=" + MetricsToken, .. _issuer.Settings,
+                .. _stubs.Settings(_stubs.Add()), "Ephemeral=true", "Authentication=required", "MetricsToken=" + MetricsToken,
+                "ServiceToken=" + Node.ServiceToken, .. _issuer.Settings,
             ]);
         _http = new HttpClient();
         // The calls that are admitted have a message that cannot be read.

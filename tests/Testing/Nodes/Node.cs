@@ -54,6 +54,9 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>The key of nodes that require credentials, which their own clients send.</summary>
     public const string ApiKey = "brn_0123456789ab_the-key-of-the-tests-with-forty-three-chara";
 
+    /// <summary>The token with which a gateway calls the workers of another node that requires credentials.</summary>
+    public const string ServiceToken = "the-services-of-tests";
+
     /// <summary>The settings of a node that requires credentials.</summary>
     public static IReadOnlyList<string> Secured { get; } = ["Authentication=required", "InitialKey=" + ApiKey];
 
