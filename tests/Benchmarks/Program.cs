@@ -27,6 +27,11 @@ if (args is ["direct", .. { Length: > 0 } gateways])
     await DirectBenchmark.RunAsync(gateways);
     return;
 }
+if (args is ["access", .. string[] arguments])
+{
+    await AccessBenchmark.RunAsync(arguments);
+    return;
+}
 if (args is ["unload"])
 {
     await UnloadBenchmark.RunAsync();

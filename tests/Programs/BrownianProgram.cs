@@ -49,9 +49,12 @@ internal static class BrownianProgram
         {
             start.ArgumentList.Add(argument);
         }
-        start.Environment.Remove("BROWNIAN_MODELS");
-        start.Environment.Remove("BROWNIAN_SERVER");
-        start.Environment.Remove("BROWNIAN_CA");
+        foreach (string variable in (string[])
+            ["MODELS", "SERVER", "CA", "API_KEY", "CREDENTIALS", "OPERATORS", "OPERATOR_TOKEN", "SECRETS"])
+        {
+            // The caller's own must not reach the program.
+            start.Environment.Remove("BROWNIAN_" + variable);
+        }
         foreach ((string name, string value) in run.Environment)
         {
             start.Environment[name] = value;

@@ -37,7 +37,8 @@ internal sealed class RedisTenants(RedisConnection redis)
             redis.call('ZREMRANGEBYSCORE', own .. ':direct', '-inf', now)
             local held = redis.call('SCARD', own .. ':active') + redis.call('ZCARD', own .. ':direct')
             if held >= tonumber(jobs) then
-              -- A worker of an earlier version ends a job without this set.
+              -- A worker of an earlier version ends a job without this set. Not at each refusal, of which there may be many.
+              if not redis.call('SET', own .. ':swept', 1, 'NX', 'EX', 10) then return false, 2, held, 1000 end
               for _, other in ipairs(redis.call('SMEMBERS', own .. ':active')) do
                 if redis.call('SISMEMBER', active, other) == 0 then held = held - redis.call('SREM', own .. ':active', other) end
               end

@@ -9,7 +9,11 @@ public sealed class SqliteAccessStore : IAccessStore, IAuditLog, IDisposable
 {
     private const int SecretBytes = 32;
 
+    /// <summary>The number of entries after which old ones are removed.</summary>
+    private const int Swept = 1000;
+
     private readonly SqliteDatabase _database;
+    private long _appended;
 
     private SqliteAccessStore(SqliteDatabase database) => _database = database;
 
@@ -106,7 +110,8 @@ public sealed class SqliteAccessStore : IAccessStore, IAuditLog, IDisposable
             ("$kept", kept),
         ];
         _database.Run("INSERT INTO audit (refused, time, tenant, entry) VALUES ($refused, $time, $tenant, $entry)", named);
-        return _database.Run(
+        // The newest entries are found by counting, so old ones are removed now and then only.
+        return ++_appended % Swept != 0 ? 0 : _database.Run(
             "DELETE FROM audit WHERE refused = $refused AND id <= "
                 + "(SELECT id FROM audit WHERE refused = $refused ORDER BY id DESC LIMIT 1 OFFSET $kept)",
             named);

@@ -84,7 +84,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                     "ALTER TABLE jobs ADD COLUMN tenant TEXT; ALTER TABLE jobs ADD COLUMN day INTEGER; "
                         + "ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;");
             }
-            Run(connection, "CREATE INDEX IF NOT EXISTS jobs_tenant ON jobs (tenant, active)");
+            Run(connection, "CREATE INDEX IF NOT EXISTS jobs_tenant ON jobs (tenant, id)");
             return new SqliteJobStore(connection, policy, clock ?? TimeProvider.System);
         }
         catch (SqliteException exception)
@@ -112,9 +112,10 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             [
                 .. Columns(job), ("$definition", JobJson.Write(job.Definition)), ("$key", job.Definition.StoredKey),
                 ("$tenant", job.Definition.TenantName),
-                ("$day", _tenants.Admit(job.Definition.TenantName, job.Definition.Id, job.Definition.PixelSteps, admission, Now)),
+                ("$day", _tenants.Admit(job.Definition.TenantName, job.Definition.PixelSteps, admission, Now)),
             ]);
         insert.ExecuteNonQuery();
+        _tenants.Add(job.Definition.Id, job.Record.HasEnded ? 0 : 1, job.StoredBytes);
         transaction.Commit();
         return null;
     });
@@ -153,6 +154,11 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
             if (update.ExecuteNonQuery() == 0)
             {
                 return false;
+            }
+            int active = (before.Record.HasEnded ? 1 : 0) - (after.Record.HasEnded ? 1 : 0);
+            if (active != 0 || after.StoredBytes != before.StoredBytes)
+            {
+                _tenants.Add(before.Definition.Id, active, after.StoredBytes - before.StoredBytes);
             }
             if (after.Outcome is { } outcome && !before.Record.HasEnded && DayOf(before.Definition.Id) is { } day)
             {
@@ -355,6 +361,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public Task RemoveAsync(string id, CancellationToken cancellationToken) => UseAsync(() =>
     {
         using SqliteTransaction transaction = _connection.BeginTransaction();
+        _tenants.Remove(id);
         foreach (string table in (string[])["events WHERE job", "outbox WHERE job", "jobs WHERE id"])
         {
             using SqliteCommand delete = Command($"DELETE FROM {table} = $id", ("$id", id));
@@ -369,7 +376,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     public Task<long> AdmitAsync(DirectCall direct, Admission admission, TimeSpan lease, CancellationToken cancellationToken) => UseAsync(() =>
     {
         using SqliteTransaction transaction = _connection.BeginTransaction();
-        long day = _tenants.Admit(direct.Tenant, direct.Id, direct.PixelSteps, admission, Now);
+        long day = _tenants.Admit(direct.Tenant, direct.PixelSteps, admission, Now);
         _tenants.Lease(direct, Now + (long)lease.TotalMilliseconds, isNew: true);
         transaction.Commit();
         return day;

@@ -13,10 +13,18 @@ internal sealed class SqliteTenants(Func<string, (string, object?)[], SqliteComm
     private const long Minute = 60_000;
     private const int KeptDays = 400;
 
+    /// <summary>The number of requests after which old ones are removed.</summary>
+    private const int Swept = 64;
+
+    private long _sweptDay;
+
     /// <summary>The tables.</summary>
     public const string Schema =
         """
-        CREATE TABLE IF NOT EXISTS tenant_requests (tenant TEXT NOT NULL, time INTEGER NOT NULL, id TEXT NOT NULL);
+        CREATE TABLE IF NOT EXISTS tenant_totals (
+          tenant TEXT PRIMARY KEY, active INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS tenant_requests (
+          tenant TEXT NOT NULL, number INTEGER NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (tenant, number)) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS tenant_requests_time ON tenant_requests (tenant, time);
         CREATE TABLE IF NOT EXISTS tenant_direct (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS tenant_usage (
@@ -28,41 +36,45 @@ internal sealed class SqliteTenants(Func<string, (string, object?)[], SqliteComm
     /// <summary>Checks the quotas and counts a request.</summary>
     /// <returns>The day for which it counts.</returns>
     /// <exception cref="QuotaExceededException">A quota would be exceeded.</exception>
-    public long Admit(string tenant, string id, long steps, Admission admission, long now)
+    public long Admit(string tenant, long steps, Admission admission, long now)
     {
-        TenantQuotas quotas = admission.Quotas;
         long day = now / Day;
-        (string, object?)[] named = [("$tenant", tenant), ("$now", now), ("$after", now - Minute), ("$day", day), ("$id", id), ("$steps", steps)];
-        Run("DELETE FROM tenant_requests WHERE time <= $after", named);
-        if (quotas.RequestsPerMinute is { } minute && Number("SELECT count(*) FROM tenant_requests WHERE tenant = $tenant", named) is var requests
-            && requests >= minute)
+        (string, object?)[] named = [("$tenant", tenant), ("$now", now), ("$after", now - Minute), ("$day", day), ("$steps", steps)];
+        long last = admission.Quotas == TenantQuotas.None ? 0 : Check(steps, admission, now, named);
+        if (admission.Quotas.RequestsPerMinute is not null)
         {
-            long? oldest = minute == 0 ? null : OldestOf(minute, requests, named);
-            throw Refuse(QuotaKind.RequestsPerMinute, requests, (oldest ?? now) + Minute - now);
+            Run("INSERT INTO tenant_requests (tenant, number, time) VALUES ($tenant, $number, $now)", [.. named, ("$number", last + 1)]);
+            if (last % Swept == 0)
+            {
+                Run("DELETE FROM tenant_requests WHERE tenant = $tenant AND time <= $after", named);
+            }
         }
-        if (quotas.Jobs is { } jobs && Active(tenant, now) is var active && active >= jobs)
+        if (_sweptDay != day)
         {
-            throw Refuse(QuotaKind.Jobs, active, 1000);
+            Run("DELETE FROM tenant_usage WHERE day < $oldest", [("$oldest", day - KeptDays)]);
+            _sweptDay = day;
         }
-        if (quotas.PixelStepsPerDay is { } daily && PixelSteps(tenant, day) is var used && used + steps > daily)
-        {
-            throw Refuse(QuotaKind.PixelStepsPerDay, used, ((day + 1) * Day) - now);
-        }
-        if (quotas.StoredBytes is { } stored && ImageBytes(tenant) + admission.UploadedBytes is var bytes && bytes >= stored)
-        {
-            throw Refuse(QuotaKind.StoredBytes, bytes, Minute);
-        }
-        if (quotas.RequestsPerMinute is not null)
-        {
-            Run("INSERT INTO tenant_requests (tenant, time, id) VALUES ($tenant, $now, $id)", named);
-        }
-        Run("DELETE FROM tenant_usage WHERE day < $oldest", [("$oldest", day - KeptDays)]);
         Run(
             "INSERT INTO tenant_usage (day, tenant, requests, pixel_steps) VALUES ($day, $tenant, 1, $steps) "
                 + "ON CONFLICT DO UPDATE SET requests = requests + 1, pixel_steps = pixel_steps + $steps",
             named);
         return day;
     }
+
+    /// <summary>Counts what a job holds for its tenant, by its row; jobs of versions that stored no tenants hold nothing.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="active">The change of the number of jobs that have not ended.</param>
+    /// <param name="bytes">The change of the bytes.</param>
+    public void Add(string id, int active, long bytes) => Run(
+        "INSERT INTO tenant_totals (tenant, active, bytes) SELECT tenant, $active, $bytes FROM jobs WHERE id = $id AND tenant IS NOT NULL "
+            + "ON CONFLICT DO UPDATE SET active = active + $active, bytes = bytes + $bytes",
+        [("$id", id), ("$active", active), ("$bytes", bytes)]);
+
+    /// <summary>Counts that a job is about to be removed.</summary>
+    public void Remove(string id) => Run(
+        "UPDATE tenant_totals SET active = active - (SELECT active FROM jobs WHERE id = $id), "
+            + "bytes = bytes - (SELECT bytes FROM jobs WHERE id = $id) WHERE tenant = (SELECT tenant FROM jobs WHERE id = $id)",
+        [("$id", id)]);
 
     /// <summary>Counts the end of a request.</summary>
     public void Settle(string tenant, long day, UsageOutcome outcome, int images, long unspent)
@@ -91,15 +103,11 @@ internal sealed class SqliteTenants(Func<string, (string, object?)[], SqliteComm
         [("$id", direct.Id), ("$tenant", direct.Tenant), ("$expires", expires)]);
 
     /// <summary>Returns what counts for a tenant's quotas.</summary>
-    public TenantHeld Held(string tenant, long now) => new(
-        Number(
-            "SELECT count(*) FROM tenant_requests WHERE tenant = $tenant AND time > $after", [("$tenant", tenant), ("$after", now - Minute)]),
-        Active(tenant, now),
-        PixelSteps(tenant, now / Day),
-        ImageBytes(tenant));
+    public TenantHeld Held(string tenant, long now) =>
+        Read([("$tenant", tenant), ("$now", now), ("$after", now - Minute), ("$day", now / Day)]).Held;
 
     /// <summary>Returns the bytes of a tenant's images and files of jobs.</summary>
-    public long ImageBytes(string tenant) => Number("SELECT total(bytes) FROM jobs WHERE tenant = $tenant", [("$tenant", tenant)]);
+    public long ImageBytes(string tenant) => Number("SELECT bytes FROM tenant_totals WHERE tenant = $tenant", [("$tenant", tenant)]);
 
     /// <summary>Returns the usage of days.</summary>
     public IReadOnlyList<TenantUsage> Usage(DateOnly first, DateOnly last, string? tenant)
@@ -125,16 +133,52 @@ internal sealed class SqliteTenants(Func<string, (string, object?)[], SqliteComm
     private static QuotaExceededException Refuse(QuotaKind kind, long held, long milliseconds) =>
         new(new QuotaRefusal(kind, held, TimeSpan.FromMilliseconds(Math.Max(1, milliseconds))));
 
-    private long OldestOf(long minute, long requests, (string, object?)[] named) => Number(
-        "SELECT time FROM tenant_requests WHERE tenant = $tenant ORDER BY time LIMIT 1 OFFSET $skip", [.. named, ("$skip", requests - minute)]);
+    /// <summary>Checks the quotas.</summary>
+    /// <returns>The number of the tenant's last request; 0 for none.</returns>
+    private long Check(long steps, Admission admission, long now, (string, object?)[] named)
+    {
+        (TenantHeld held, long last) = Read(named);
+        TenantQuotas quotas = admission.Quotas;
+        if (held.RequestsInMinute >= quotas.RequestsPerMinute)
+        {
+            // Once this request is a minute old, fewer than the quota are left.
+            long? oldest = quotas.RequestsPerMinute == 0 ? null : Number(
+                "SELECT time FROM tenant_requests WHERE tenant = $tenant AND number = $number",
+                [.. named, ("$number", last - quotas.RequestsPerMinute + 1)]);
+            throw Refuse(QuotaKind.RequestsPerMinute, held.RequestsInMinute, (oldest ?? now) + Minute - now);
+        }
+        if (held.Jobs >= quotas.Jobs)
+        {
+            throw Refuse(QuotaKind.Jobs, held.Jobs, 1000);
+        }
+        if (held.PixelStepsToday + steps > quotas.PixelStepsPerDay)
+        {
+            throw Refuse(QuotaKind.PixelStepsPerDay, held.PixelStepsToday, (((now / Day) + 1) * Day) - now);
+        }
+        long bytes = held.ImageBytes + admission.UploadedBytes;
+        return bytes >= quotas.StoredBytes ? throw Refuse(QuotaKind.StoredBytes, bytes, Minute) : last;
+    }
 
-    private long Active(string tenant, long now) => Number(
-        "SELECT (SELECT count(*) FROM jobs WHERE active = 1 AND tenant = $tenant) "
-            + "+ (SELECT count(*) FROM tenant_direct WHERE tenant = $tenant AND expires > $now)",
-        [("$tenant", tenant), ("$now", now)]);
-
-    private long PixelSteps(string tenant, long day) => Number(
-        "SELECT total(pixel_steps) FROM tenant_usage WHERE day = $day AND tenant = $tenant", [("$tenant", tenant), ("$day", day)]);
+    /// <summary>Reads what counts for the quotas, and the number of the last request. Each part is found by an index.</summary>
+    private (TenantHeld Held, long Last) Read((string, object?)[] named)
+    {
+        // Numbers are consecutive, so that requests need not be counted one by one.
+        const string Text =
+            """
+            SELECT
+              ifnull((SELECT max(number) FROM tenant_requests WHERE tenant = $tenant), 0),
+              ifnull((SELECT number FROM tenant_requests WHERE tenant = $tenant AND time > $after ORDER BY time, number LIMIT 1), 0),
+              ifnull((SELECT active FROM tenant_totals WHERE tenant = $tenant), 0)
+                + (SELECT count(*) FROM tenant_direct WHERE tenant = $tenant AND expires > $now),
+              ifnull((SELECT pixel_steps FROM tenant_usage WHERE day = $day AND tenant = $tenant), 0),
+              ifnull((SELECT bytes FROM tenant_totals WHERE tenant = $tenant), 0)
+            """;
+        using SqliteCommand select = command(Text, Used(Text, named));
+        using SqliteDataReader reader = select.ExecuteReader();
+        reader.Read();
+        long last = reader.GetInt64(0), first = reader.GetInt64(1);
+        return (new TenantHeld(first == 0 ? 0 : last - first + 1, reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4)), last);
+    }
 
     private long Number(string text, (string Name, object?)[] named)
     {

@@ -71,7 +71,9 @@ public sealed class ClusterTlsTests(RealServers servers) : IDisposable
                 node.GrpcAddress,
                 new BrownianClientOptions
                 {
-                    CertificateAuthorities = _authority.Trusted, ClientCertificate = certificate, OperatorAddress = node.OperatorAddress,
+                    CertificateAuthorities = _authority.Trusted,
+                    ClientCertificate = certificate,
+                    OperatorAddress = node.OperatorAddress,
                 });
             using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true };
             if (certificate is not null)
