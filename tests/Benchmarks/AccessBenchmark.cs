@@ -113,7 +113,7 @@ internal static class AccessBenchmark
                     OperatorToken = Token,
                 });
             using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-            while (!await IsServedAsync(client))
+            while (!await IsAnnouncedAsync(client))
             {
                 await timer.WaitForNextTickAsync();
             }
@@ -153,11 +153,11 @@ internal static class AccessBenchmark
             process.Dispose();
         }
 
-        private static async Task<bool> IsServedAsync(BrownianClient client)
+        private static async Task<bool> IsAnnouncedAsync(BrownianClient client)
         {
             try
             {
-                return (await client.Models.ListAsync(new ListModelsRequest())).Models.Any(model => model.Served);
+                return (await client.Models.ListAsync(new ListModelsRequest())).Models.Count > 0;
             }
             catch (Grpc.Core.RpcException)
             {

@@ -10,6 +10,7 @@ using Brownian.Models.Families;
 using Brownian.Models.Plans;
 using Brownian.Models.Stages;
 using Brownian.Requests;
+using Brownian.Testing.Nodes;
 using Brownian.V1;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -302,7 +303,11 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
         await File.WriteAllTextAsync(request, json.ToJsonString(), TestContext.Current.CancellationToken);
         async Task RunAsync(params string[] words)
         {
-            ProgramResult result = await BrownianProgram.RunAsync(["generate", "--quiet", .. words]);
+            ProgramResult result = await BrownianProgram.RunAsync(new ProgramRun
+            {
+                Arguments = ["generate", "--quiet", .. words],
+                Environment = new Dictionary<string, string> { ["BROWNIAN_API_KEY"] = Node.ApiKey },
+            });
             Assert.True(result.ExitCode == 0, result.Error);
         }
 

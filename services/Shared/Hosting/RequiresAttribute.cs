@@ -1,5 +1,4 @@
 using Brownian.Jobs.Access;
-using Microsoft.AspNetCore.Builder;
 
 namespace Brownian.Hosting;
 
@@ -18,13 +17,4 @@ public sealed class RequiresAttribute(Permission permission) : Attribute
     /// Whether the service itself admits callers that the guard does not know, because their credentials are in the message.
     /// </summary>
     public bool IsCheckedByService { get; init; }
-}
-
-/// <summary>States the permissions of endpoints that are no methods of a service of this product.</summary>
-public static class RequiresExtensions
-{
-    /// <summary>States the permission that callers of endpoints need.</summary>
-    public static TBuilder Requires<TBuilder>(this TBuilder endpoints, Permission permission)
-        where TBuilder : IEndpointConventionBuilder =>
-        endpoints.WithMetadata(new RequiresAttribute(permission));
 }

@@ -42,7 +42,8 @@ public sealed class RabbitMqDeadMessagesTests : IAsyncLifetime
             ([], "cannot be parsed", null),
             ("null"u8.ToArray(), "cannot be parsed", null),
             ("{\"version\":1,\"job\":\"half\"}"u8.ToArray(), "cannot be parsed", "half"),
-            ("{\"version\":1,\"job\":null,\"stage\":\"denoise\"}"u8.ToArray(), "lacks a job or a stage", null),
+            ("{\"version\":1,\"job\":null,\"stage\":\"denoise\"}"u8.ToArray(), "cannot be parsed", null),
+            ("{\"version\":1,\"job\":\"\",\"stage\":\"denoise\"}"u8.ToArray(), "lacks a job or a stage", null),
             ("{\"version\":2,\"job\":\"newer\",\"stage\":\"denoise\"}"u8.ToArray(), "unknown version 2", "newer"),
             (Encoding.UTF8.GetBytes(new string('x', 100_000)), "cannot be parsed", null),
         ];
