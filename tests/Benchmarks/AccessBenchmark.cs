@@ -12,8 +12,8 @@ namespace Brownian.Benchmarks;
 /// </summary>
 internal static class AccessBenchmark
 {
-    private const int Blocks = 40;
-    private const int Submissions = 100;
+    private const int Blocks = 30;
+    private const int Submissions = 200;
     private const string Key = "brn_0123456789ab_the-key-of-the-benchmark-of-forty-three-let";
     private const string Token = "the-operators-of-benchmarks";
 

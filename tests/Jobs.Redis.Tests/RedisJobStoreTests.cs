@@ -1,4 +1,5 @@
 using Brownian.Jobs.Blobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Models.Stages;
 using StackExchange.Redis;
@@ -131,6 +132,8 @@ public sealed class RedisJobStoreTests(RealServers servers) : JobStoreContract
         await database.ExecuteAsync("ACL", "SETUSER", "default", "-config");
         Assert.Contains("CONFIG GET", Assert.Single(await store.ConfigurationWarningsAsync(Cancelled)), StringComparison.Ordinal);
     }
+
+    private protected override IAuditLog Audit => new RedisAuditLog(_space!.Connection);
 
     private protected override async Task<IJobStore> OpenAsync()
     {

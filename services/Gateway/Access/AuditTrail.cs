@@ -15,18 +15,21 @@ public sealed class AuditTrail(IAuditLog audit, ClientAddresses addresses, TimeP
     /// <param name="action">What is done.</param>
     /// <param name="target">What it is done to.</param>
     /// <param name="details">Further facts.</param>
-    public Task WriteAsync(ServerCallContext context, string action, string target, string details = "")
+    public Task WriteAsync(ServerCallContext context, string action, string target, string details = "") =>
+        audit.AppendAsync(Describe(context, action, target, details), context.CancellationToken);
+
+    /// <summary>Returns an entry about a job; null for callers without credentials, whom it would not name.</summary>
+    public AuditEntry? DescribeJob(ServerCallContext context, string action, string job) =>
+        Callers.Of(context).IsAnonymous ? null : Describe(context, action, job, "");
+
+    /// <summary>Writes an entry about a job.</summary>
+    public Task WriteJobAsync(ServerCallContext context, string action, string job) =>
+        DescribeJob(context, action, job) is { } entry ? audit.AppendAsync(entry, context.CancellationToken) : Task.CompletedTask;
+
+    private AuditEntry Describe(ServerCallContext context, string action, string target, string details)
     {
         HttpContext http = context.GetHttpContext();
         Caller caller = Callers.Of(http);
-        return audit.AppendAsync(
-            new AuditEntry(clock.GetUtcNow(), caller.Actor, caller.Tenant, action, target, addresses.Of(http), details), context.CancellationToken);
+        return new AuditEntry(clock.GetUtcNow(), caller.Actor, caller.Tenant, action, target, addresses.Of(http), details);
     }
-
-    /// <summary>
-    /// Writes an entry about a job, after it was accepted or ended: a refused submission leaves no entry. Callers without credentials leave
-    /// none: an entry would name no caller.
-    /// </summary>
-    public Task WriteJobAsync(ServerCallContext context, string action, string job) =>
-        Callers.Of(context).IsAnonymous ? Task.CompletedTask : WriteAsync(context, action, job);
 }

@@ -182,8 +182,9 @@ public sealed partial class GenerationService(
                 StatusCode.FailedPrecondition,
                 $"job {request.Id} is {job.Record.Phase.ToString().ToLowerInvariant()}; only failed and cancelled jobs can be retried"));
         }
-        StoredJob again = await jobService.SubmitAsync(requests.Again(job), [], Callers.Of(context).Quotas, context.CancellationToken);
-        await trail.WriteJobAsync(context, "job.retry", again.Definition.Id);
+        JobDefinition definition = requests.Again(job);
+        StoredJob again = await jobService.SubmitAsync(
+            definition, [], Callers.Of(context).Quotas, trail.DescribeJob(context, "job.retry", definition.Id), context.CancellationToken);
         return await estimates.DescribeAsync(again, context.CancellationToken);
     }
 
@@ -267,13 +268,9 @@ public sealed partial class GenerationService(
         }
         (JobDefinition definition, RequestFiles files) = await DefineAsync(request, submitted, faults, context);
         StoredJob job = await jobService.SubmitAsync(
-            WithDeadline(definition, callDeadline), files.Own, Callers.Of(context).Quotas, context.CancellationToken);
-        bool isOwn = job.Definition.Id == definition.Id;
-        if (isOwn)
-        {
-            await trail.WriteJobAsync(context, "job.submit", job.Definition.Id);
-        }
-        return (job, isOwn);
+            WithDeadline(definition, callDeadline), files.Own, Callers.Of(context).Quotas,
+            trail.DescribeJob(context, "job.submit", definition.Id), context.CancellationToken);
+        return (job, job.Definition.Id == definition.Id);
     }
 
     private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(

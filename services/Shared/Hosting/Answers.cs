@@ -22,9 +22,9 @@ public static class Answers
     public static Task RefuseAsync(HttpContext context, StatusCode code, string message, params IMessage[] details)
     {
         Microsoft.AspNetCore.Http.HttpResponse response = context.Response;
-        if (details.OfType<RetryInfo>().FirstOrDefault()?.RetryDelay is { } delay)
+        if (details.OfType<RetryInfo>().FirstOrDefault() is { } again)
         {
-            response.Headers.RetryAfter = Math.Ceiling(delay.ToTimeSpan().TotalSeconds).ToString("0", CultureInfo.InvariantCulture);
+            SetRetryAfter(response, again);
         }
         if (context.Request.ContentType?.StartsWith(GrpcType, StringComparison.OrdinalIgnoreCase) == true)
         {
@@ -44,6 +44,10 @@ public static class Answers
         }
         return JsonErrors.WriteAsync(context, HttpStatusOf(code), code, message, details);
     }
+
+    /// <summary>Sets the header Retry-After, in whole seconds.</summary>
+    public static void SetRetryAfter(Microsoft.AspNetCore.Http.HttpResponse response, RetryInfo again) =>
+        response.Headers.RetryAfter = Math.Ceiling(again.RetryDelay.ToTimeSpan().TotalSeconds).ToString("0", CultureInfo.InvariantCulture);
 
     /// <summary>Returns the HTTP status of a code, as JSON transcoding maps it.</summary>
     private static int HttpStatusOf(StatusCode code) => code switch

@@ -31,7 +31,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         }
         catch (Exception exception) when (!IsWhole(exception))
         {
-            throw Translate(exception, context);
+            throw WithRetryAfter(Translate(exception, context), context);
         }
     }
 
@@ -44,7 +44,7 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         }
         catch (Exception exception) when (!IsWhole(exception))
         {
-            throw Translate(exception, context);
+            throw WithRetryAfter(Translate(exception, context), context);
         }
     }
 
@@ -58,8 +58,18 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
         }
         catch (Exception exception) when (!IsWhole(exception))
         {
-            throw Translate(exception, context);
+            throw WithRetryAfter(Translate(exception, context), context);
         }
+    }
+
+    /// <summary>Adds the header Retry-After, which callers of the JSON API know, when the answer states a time.</summary>
+    private static RpcException WithRetryAfter(RpcException answer, ServerCallContext context)
+    {
+        if (answer.GetRpcStatus()?.GetDetail<RetryInfo>() is { } again && context.GetHttpContext().Response is { HasStarted: false } response)
+        {
+            Answers.SetRetryAfter(response, again);
+        }
+        return answer;
     }
 
     private RpcException Translate(Exception exception, ServerCallContext context) => exception switch

@@ -23,7 +23,7 @@ internal static class OneProcessServices
         services.AddSingleton<IAuditLog>(provider => provider.GetRequiredService<SqliteAccessStore>());
         if (options.Ephemeral)
         {
-            services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(null, provider.GetRequiredService<JobPolicy>()));
+            services.AddSingleton<IJobStore>(provider => OpenJobs(provider, null));
             services.AddSingleton<IBlobStore, MemoryBlobStore>();
             services.AddSingleton<IArtifactStore, MemoryArtifactStore>();
             services.AddSingleton<IUploadLedger>(provider => SqliteUploadLedger.Open(null, provider.GetRequiredService<TimeProvider>()));
@@ -33,7 +33,7 @@ internal static class OneProcessServices
         string folder = FolderOf(options)!;
         // Every service that uses the folder resolves its lock first, so the lock is released after all of them.
         services.AddSingleton(_ => new DataFolder(folder));
-        services.AddSingleton<IJobStore>(provider => SqliteJobStore.Open(PathIn(provider, "jobs.sqlite"), provider.GetRequiredService<JobPolicy>()));
+        services.AddSingleton<IJobStore>(provider => OpenJobs(provider, PathIn(provider, "jobs.sqlite")));
         services.AddSingleton<IUploadLedger>(
             provider => SqliteUploadLedger.Open(PathIn(provider, "uploads.sqlite"), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => SqliteAccessStore.Open(PathIn(provider, "access.sqlite")));
@@ -44,6 +44,9 @@ internal static class OneProcessServices
 
     /// <summary>Returns the data folder; null when everything stays in memory.</summary>
     public static string? FolderOf(PlatformOptions options) => options.Ephemeral ? null : options.DataFolder ?? PlatformOptions.DefaultDataFolder;
+
+    private static SqliteJobStore OpenJobs(IServiceProvider provider, string? file) => SqliteJobStore.Open(
+        file, provider.GetRequiredService<JobPolicy>(), audit: provider.GetRequiredService<IAuditLog>());
 
     private static string PathIn(IServiceProvider provider, string name) => Path.Combine(provider.GetRequiredService<DataFolder>().FullPath, name);
 }

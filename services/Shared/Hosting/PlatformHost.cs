@@ -20,8 +20,11 @@ public static class PlatformHost
     private const string Ready = "ready";
     private const string SecretsVariable = "BROWNIAN_SECRETS";
 
+    /// <summary>The argument with which a program queries the readiness of the process with the same settings, instead of running one.</summary>
+    public const string HealthArgument = "health";
+
     /// <summary>Runs a process until it ends.</summary>
-    /// <param name="args">The command line.</param>
+    /// <param name="args">The command line: settings, or <see cref="HealthArgument"/>.</param>
     /// <param name="role">The role of the process.</param>
     /// <param name="add">Adds its services.</param>
     /// <returns>The exit code: 0 for success; 2 for invalid settings and 1 for other failures, with one line on standard error.</returns>
@@ -30,6 +33,10 @@ public static class PlatformHost
         CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
         try
         {
+            if (args is [HealthArgument])
+            {
+                return await HealthProbe.RunAsync(ReadSettings(CreateBuilder([])), role).ConfigureAwait(false);
+            }
             WebApplication app = Build(args, role, add);
             ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
             await using (app.ConfigureAwait(false))
@@ -61,10 +68,8 @@ public static class PlatformHost
     /// <exception cref="FieldFaultException">The configuration cannot be read, or settings are invalid for the added services.</exception>
     public static WebApplication Build(string[] args, ServiceRole role, Action<PlatformBuilder> add)
     {
-        WebApplicationBuilder web =
-            WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-        AddSecrets(web.Configuration);
-        PlatformOptions options = Read(web.Configuration);
+        WebApplicationBuilder web = CreateBuilder(args);
+        PlatformOptions options = ReadSettings(web);
         if (options.OperatorGrpcPort is not null && role.OperatorGrpcPort is null)
         {
             throw new FieldFaultException(new FieldFault(
@@ -109,6 +114,15 @@ public static class PlatformHost
         TelemetryDefaults.Map(app);
         builder.Apply(app);
         return app;
+    }
+
+    private static WebApplicationBuilder CreateBuilder(string[] args) =>
+        WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+
+    private static PlatformOptions ReadSettings(WebApplicationBuilder web)
+    {
+        AddSecrets(web.Configuration);
+        return Read(web.Configuration);
     }
 
     /// <summary>

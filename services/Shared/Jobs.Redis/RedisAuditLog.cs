@@ -10,12 +10,13 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
 {
     private const int Chunk = 500;
 
-    private RedisKey Done => redis.Key("audit");
-
     private RedisKey Refused => redis.Key("audit:refused");
 
+    /// <summary>The stream of what was done. The entries about jobs are written with the jobs.</summary>
+    public static RedisKey Done(RedisConnection redis) => redis.Key("audit");
+
     /// <inheritdoc/>
-    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(Done, entry, IAuditLog.Kept, cancellationToken);
+    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(Done(redis), entry, IAuditLog.Kept, cancellationToken);
 
     /// <inheritdoc/>
     public Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken) =>
@@ -25,7 +26,7 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
     public async Task<IReadOnlyList<AuditEntry>> ReadAsync(
         string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken)
     {
-        IReadOnlyList<AuditEntry> done = await ReadAsync(Done, tenant, before, most, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<AuditEntry> done = await ReadAsync(Done(redis), tenant, before, most, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<AuditEntry> refused = await ReadAsync(Refused, tenant, before, most, cancellationToken).ConfigureAwait(false);
         return [.. done.Concat(refused).OrderByDescending(entry => entry.Time).Take(most)];
     }

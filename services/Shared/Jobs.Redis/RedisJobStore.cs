@@ -25,7 +25,7 @@ public sealed class RedisJobStore : IJobStore
 
     /// <summary>
     /// Keys 3 to 6: due, active, queues, prefix of the queues' keys; 10: prefix of the previews' keys, which are removed when their jobs end; 11: the
-    /// outbox, sorted by the time of the step; 12: prefix of the keys of tenants. Arguments as in <see cref="Columns"/>.
+    /// outbox, sorted by the time of the step; 12: prefix of the keys of tenants; 13: the audit log. Arguments as in <see cref="Columns"/>.
     /// </summary>
     private const string IndexFunction = RedisTenants.Functions +
         """
@@ -62,14 +62,14 @@ public sealed class RedisJobStore : IJobStore
 
     private const string CreateScript = IndexFunction +
         """
-        local id, version, record, due, active, queue, sent, work, units, bytes, definition, key, tenant, steps = unpack(ARGV, 1, 14)
+        local id, version, record, due, active, queue, sent, work, units, bytes, definition, key, tenant, steps, entry, entries = unpack(ARGV, 1, 16)
         local known = redis.call('EXISTS', KEYS[1]) == 1 and KEYS[1]
         if not known and key ~= '' then
           local other = redis.call('HGET', KEYS[8], key)
           if other and redis.call('EXISTS', KEYS[9] .. other) == 1 then known = KEYS[9] .. other end
         end
         if known then return redis.call('HMGET', known, 'definition', 'record', 'version') end
-        local day, kind, held, wait = admit(KEYS[12], KEYS[4], tenant, id, steps, unpack(ARGV, 15))
+        local day, kind, held, wait = admit(KEYS[12], KEYS[4], tenant, id, steps, unpack(ARGV, 17))
         if not day then return { kind, held, wait } end
         redis.call('HSET', KEYS[1], 'version', version, 'definition', definition, 'record', record, 'tenant', tenant, 'day', day)
         if tenant ~= 'default' then redis.call('ZADD', KEYS[12] .. tenant .. ':jobs', 0, id) end
@@ -79,6 +79,7 @@ public sealed class RedisJobStore : IJobStore
         end
         redis.call('ZADD', KEYS[7], 0, id)
         index(id, due, active, queue, sent, work, units, bytes)
+        if entry ~= '' then redis.call('XADD', KEYS[13], 'MAXLEN', '~', entries, '*', 'entry', entry) end
         return false
         """;
 
@@ -190,7 +191,7 @@ public sealed class RedisJobStore : IJobStore
             Keys(job.Definition.Id),
             [
                 .. Columns(job), JobJson.Write(job.Definition), job.Definition.StoredKey ?? "", job.Definition.TenantName, job.Definition.PixelSteps,
-                .. RedisTenants.Limits(admission),
+                admission.Entry is { } entry ? JobJson.Write(entry) : "", IAuditLog.Kept, .. RedisTenants.Limits(admission),
             ],
             cancellationToken).ConfigureAwait(false);
         if (answer.IsNull)
@@ -476,7 +477,7 @@ public sealed class RedisJobStore : IJobStore
     [
         JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"),
         _redis.Key("idempotency"), JobKey(""),
-        PreviewKey(""), OutboxKey, RedisTenants.Prefix(_redis),
+        PreviewKey(""), OutboxKey, RedisTenants.Prefix(_redis), RedisAuditLog.Done(_redis),
     ];
 
     private RedisValue[] Columns(StoredJob job)

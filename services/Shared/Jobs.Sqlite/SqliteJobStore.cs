@@ -18,6 +18,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     private readonly Lock _lock = new();
     private readonly SqliteConnection _connection;
     private readonly JobPolicy _policy;
+    private readonly IAuditLog? _audit;
     private readonly JobSignals _signals = new();
     private readonly PostSignals _posts = new();
 
@@ -28,9 +29,9 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
 
     private long _lastPreview;
 
-    private SqliteJobStore(SqliteConnection connection, JobPolicy policy, TimeProvider clock)
+    private SqliteJobStore(SqliteConnection connection, JobPolicy policy, TimeProvider clock, IAuditLog? audit)
     {
-        (_connection, _policy, Clock) = (connection, policy, clock);
+        (_connection, _policy, Clock, _audit) = (connection, policy, clock, audit);
         _tenants = new SqliteTenants(Command);
     }
 
@@ -40,9 +41,10 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     /// <summary>Opens a store.</summary>
     /// <param name="file">The file, created when it does not exist; null for memory.</param>
     /// <param name="policy">The policy, which determines when jobs must be checked.</param>
-    /// <param name="clock">The clock.</param>
+    /// <param name="clock">The clock; the system's when null.</param>
+    /// <param name="audit">The audit log, which is another file; null for none.</param>
     /// <exception cref="PlatformUnavailableException">The file cannot be used, or another process uses it.</exception>
-    public static SqliteJobStore Open(string? file, JobPolicy policy, TimeProvider? clock = null)
+    public static SqliteJobStore Open(string? file, JobPolicy policy, TimeProvider? clock = null, IAuditLog? audit = null)
     {
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
@@ -85,7 +87,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                         + "ALTER TABLE jobs ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;");
             }
             Run(connection, "CREATE INDEX IF NOT EXISTS jobs_tenant ON jobs (tenant, id)");
-            return new SqliteJobStore(connection, policy, clock ?? TimeProvider.System);
+            return new SqliteJobStore(connection, policy, clock ?? TimeProvider.System, audit);
         }
         catch (SqliteException exception)
         {
@@ -95,30 +97,15 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<StoredJob?> CreateAsync(StoredJob job, Admission admission, CancellationToken cancellationToken) => UseAsync(() =>
+    public async Task<StoredJob?> CreateAsync(StoredJob job, Admission admission, CancellationToken cancellationToken)
     {
-        using SqliteTransaction transaction = _connection.BeginTransaction();
-        using SqliteCommand find = Command(
-            "SELECT id FROM jobs WHERE id = $id OR idempotency_key = $key", ("$id", job.Definition.Id), ("$key", job.Definition.StoredKey));
-        if (find.ExecuteScalar() is string known)
+        StoredJob? known = await UseAsync(() => Create(job, admission)).ConfigureAwait(false);
+        if (known is null && _audit is not null && admission.Entry is { } entry)
         {
-            return Find(known);
+            await _audit.AppendAsync(entry, cancellationToken).ConfigureAwait(false);
         }
-        using SqliteCommand insert = Command(
-            """
-            INSERT INTO jobs (id, version, definition, record, active, due, queue, sent, idempotency_key, tenant, day, bytes)
-            VALUES ($id, $version, $definition, $record, $active, $due, $queue, $sent, $key, $tenant, $day, $bytes)
-            """,
-            [
-                .. Columns(job), ("$definition", JobJson.Write(job.Definition)), ("$key", job.Definition.StoredKey),
-                ("$tenant", job.Definition.TenantName),
-                ("$day", _tenants.Admit(job.Definition.TenantName, job.Definition.PixelSteps, admission, Now)),
-            ]);
-        insert.ExecuteNonQuery();
-        _tenants.Add(job.Definition.Id, job.Record.HasEnded ? 0 : 1, job.StoredBytes);
-        transaction.Commit();
-        return null;
-    });
+        return known;
+    }
 
     /// <inheritdoc/>
     public Task<StoredJob?> FindAsync(string id, CancellationToken cancellationToken) => UseAsync(() => Find(id));
@@ -427,6 +414,31 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         {
             _connection.Dispose();
         }
+    }
+
+    private StoredJob? Create(StoredJob job, Admission admission)
+    {
+        using SqliteTransaction transaction = _connection.BeginTransaction();
+        using SqliteCommand find = Command(
+            "SELECT id FROM jobs WHERE id = $id OR idempotency_key = $key", ("$id", job.Definition.Id), ("$key", job.Definition.StoredKey));
+        if (find.ExecuteScalar() is string known)
+        {
+            return Find(known);
+        }
+        using SqliteCommand insert = Command(
+            """
+            INSERT INTO jobs (id, version, definition, record, active, due, queue, sent, idempotency_key, tenant, day, bytes)
+            VALUES ($id, $version, $definition, $record, $active, $due, $queue, $sent, $key, $tenant, $day, $bytes)
+            """,
+            [
+                .. Columns(job), ("$definition", JobJson.Write(job.Definition)), ("$key", job.Definition.StoredKey),
+                ("$tenant", job.Definition.TenantName),
+                ("$day", _tenants.Admit(job.Definition.TenantName, job.Definition.PixelSteps, admission, Now)),
+            ]);
+        insert.ExecuteNonQuery();
+        _tenants.Add(job.Definition.Id, job.Record.HasEnded ? 0 : 1, job.StoredBytes);
+        transaction.Commit();
+        return null;
     }
 
     private static void Run(SqliteConnection connection, string text)

@@ -17,68 +17,13 @@ using Microsoft.IdentityModel.Tokens;
 namespace Brownian.Gateway.Tests.Access;
 
 /// <summary>
-/// One table of all doors of a process that is a gateway and a worker of each role. Each door is called in each of its forms (gRPC, gRPC-Web, JSON),
-/// with every kind of missing, wrong and insufficient credentials. A door that is added without a row fails a test.
+/// Calls each door of the table in each of its forms (gRPC, gRPC-Web, JSON), with every kind of missing, wrong and insufficient credentials. A door
+/// that is added without a row fails a test.
 /// </summary>
 public sealed class DoorTests : IAsyncLifetime
 {
     private const ListeningPort Clients = ListeningPort.Public;
     private const ListeningPort Operators = ListeningPort.Operators;
-
-    /// <summary>The doors: what a caller needs, and at which ports they are. JSON doors belong to the gRPC methods that they name.</summary>
-    private static readonly Dictionary<string, (Permission Permission, ListeningPort Port)> Rows = new(StringComparer.Ordinal)
-    {
-        ["/brownian.v1.Generation/Generate"] = (Permission.Generate, Clients),
-        ["/brownian.v1.Generation/Submit"] = (Permission.Generate, Clients),
-        ["/brownian.v1.Generation/Get"] = (Permission.Read, Clients),
-        ["/brownian.v1.Generation/List"] = (Permission.Read, Clients),
-        ["/brownian.v1.Generation/Watch"] = (Permission.Read, Clients),
-        ["/brownian.v1.Generation/Cancel"] = (Permission.Generate, Clients),
-        ["/brownian.v1.Generation/Retry"] = (Permission.Generate, Clients),
-        ["/brownian.v1.Generation/GetArtifact"] = (Permission.Read, Clients),
-        ["/brownian.v1.Generation/SignArtifact"] = (Permission.Read, Clients),
-        ["/brownian.v1.Generation/Upload"] = (Permission.Generate, Clients),
-        ["/brownian.v1.Generation/UploadPart"] = (Permission.Generate, Clients),
-        ["/brownian.v1.Models/List"] = (Permission.Read, Clients),
-        ["/brownian.v1.Models/Get"] = (Permission.Read, Clients),
-        ["/brownian.v1.Account/Get"] = (Permission.Read, Clients),
-        ["/brownian.v1.Account/GetUsage"] = (Permission.Read, Clients),
-        ["/brownian.v1.TextEncoder/Encode"] = (Permission.Stages, Clients),
-        ["/brownian.v1.TextEncoder/EncodePicture"] = (Permission.Stages, Clients),
-        ["/brownian.v1.TextEncoder/Project"] = (Permission.Stages, Clients),
-        ["/brownian.v1.Denoiser/Denoise"] = (Permission.Stages, Clients),
-        ["/brownian.v1.Vae/Decode"] = (Permission.Stages, Clients),
-        ["/brownian.v1.Vae/Encode"] = (Permission.Stages, Clients),
-        ["/brownian.v1.Vae/Upscale"] = (Permission.Stages, Clients),
-        ["/brownian.v1.Stages/Run"] = (Permission.Stages, Clients),
-        ["/brownian.v1.Workers/List"] = (Permission.Metrics, Operators),
-        ["/brownian.v1.Workers/GetLoad"] = (Permission.Metrics, Operators),
-        ["/brownian.v1.Workers/Drain"] = (Permission.Operate, Operators),
-        ["/brownian.v1.Workers/Pause"] = (Permission.Operate, Operators),
-        ["/brownian.v1.Workers/Resume"] = (Permission.Operate, Operators),
-        ["/brownian.v1.Access/CreateKey"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/ListKeys"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/RevokeKey"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/RotateKey"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/SetTenant"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/ListTenants"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/GetUsage"] = (Permission.Administer, Operators),
-        ["/brownian.v1.Access/ListAudit"] = (Permission.Administer, Operators),
-        ["/externalscaler.ExternalScaler/IsActive"] = (Permission.Metrics, Operators),
-        ["/externalscaler.ExternalScaler/StreamIsActive"] = (Permission.Metrics, Operators),
-        ["/externalscaler.ExternalScaler/GetMetricSpec"] = (Permission.Metrics, Operators),
-        ["/externalscaler.ExternalScaler/GetMetrics"] = (Permission.Metrics, Operators),
-        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = (Permission.Read, ListeningPort.Any),
-        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = (Permission.Read, ListeningPort.Any),
-        ["/grpc.health.v1.Health/Check"] = (Permission.None, ListeningPort.Any),
-        ["/grpc.health.v1.Health/Watch"] = (Permission.None, ListeningPort.Any),
-        ["GET /v1/artifacts/{id}"] = (Permission.Read, Clients),
-        ["GET /v1/signed/{id}"] = (Permission.None, Clients),
-        ["GET /v1/request.schema.json"] = (Permission.Read, Clients),
-        ["GET /metrics"] = (Permission.Metrics, Operators),
-        ["GET /health/live"] = (Permission.None, ListeningPort.Any),
-        ["GET /health/ready"] = (Permission.None, ListeningPort.Any),
-    };
 
     private readonly Stubs _stubs = new();
     private TokenIssuer _issuer = null!;
@@ -92,10 +37,10 @@ public sealed class DoorTests : IAsyncLifetime
     {
         RouteEndpoint[] endpoints = [.. Endpoints()];
         Assert.Equal(
-            Rows.Keys.Order(StringComparer.Ordinal), endpoints.Select(NameOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+            Doors.Rows.Keys.Order(StringComparer.Ordinal), endpoints.Select(Doors.NameOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
         Assert.All(endpoints, endpoint => Assert.Equal(
-            (NameOf(endpoint), Rows[NameOf(endpoint)].Permission, Rows[NameOf(endpoint)].Port),
-            (NameOf(endpoint), AccessGuard.RequiredBy(endpoint), ListeningPorts.PortOf(endpoint))));
+            (Doors.NameOf(endpoint), Doors.RowOf(endpoint).Permission, Doors.RowOf(endpoint).Port),
+            (Doors.NameOf(endpoint), AccessGuard.RequiredBy(endpoint), ListeningPorts.PortOf(endpoint))));
     }
 
     [Fact]
@@ -109,8 +54,8 @@ public sealed class DoorTests : IAsyncLifetime
                 foreach ((string form, string answer) in await CallAsync(endpoint, credentials))
                 {
                     forms = [.. forms, form];
-                    string expected = Rows[NameOf(endpoint)].Permission == Permission.None ? "open" : "Unauthenticated";
-                    Assert.Equal($"{situation}: {form} {NameOf(endpoint)}: {expected}", $"{situation}: {form} {NameOf(endpoint)}: {answer}");
+                    string expected = Doors.RowOf(endpoint).Permission == Permission.None ? "open" : "Unauthenticated";
+                    Assert.Equal($"{situation}: {form} {Doors.NameOf(endpoint)}: {expected}", $"{situation}: {form} {Doors.NameOf(endpoint)}: {answer}");
                 }
             }
         }
@@ -141,10 +86,10 @@ public sealed class DoorTests : IAsyncLifetime
         {
             foreach (RouteEndpoint endpoint in Endpoints())
             {
-                string expected = has.HasFlag(Rows[NameOf(endpoint)].Permission) ? "open" : "PermissionDenied";
+                string expected = has.HasFlag(Doors.RowOf(endpoint).Permission) ? "open" : "PermissionDenied";
                 foreach ((string form, string answer) in await CallAsync(endpoint, credentials))
                 {
-                    Assert.Equal($"{kind}: {form} {NameOf(endpoint)}: {expected}", $"{kind}: {form} {NameOf(endpoint)}: {answer}");
+                    Assert.Equal($"{kind}: {form} {Doors.NameOf(endpoint)}: {expected}", $"{kind}: {form} {Doors.NameOf(endpoint)}: {answer}");
                 }
             }
         }
@@ -158,14 +103,14 @@ public sealed class DoorTests : IAsyncLifetime
         {
             foreach (RouteEndpoint endpoint in Endpoints())
             {
-                (Permission required, ListeningPort port) = Rows[NameOf(endpoint)];
+                (Permission required, ListeningPort port, _, _) = Doors.RowOf(endpoint);
                 string expected = required == Permission.None ? "open"
                     : !port.HasFlag(Operators) ? "Unauthenticated"
                     : has.HasFlag(required) ? "open"
                     : "PermissionDenied";
                 foreach ((string form, string answer) in await CallAsync(endpoint, token, port.HasFlag(Operators) ? Operators : Clients))
                 {
-                    Assert.Equal($"{form} {NameOf(endpoint)}: {expected}", $"{form} {NameOf(endpoint)}: {answer}");
+                    Assert.Equal($"{form} {Doors.NameOf(endpoint)}: {expected}", $"{form} {Doors.NameOf(endpoint)}: {answer}");
                 }
             }
         }
@@ -177,14 +122,14 @@ public sealed class DoorTests : IAsyncLifetime
         const Permission Has = Permission.Read | Permission.Stages;
         foreach (RouteEndpoint endpoint in Endpoints())
         {
-            (Permission required, ListeningPort port) = Rows[NameOf(endpoint)];
+            (Permission required, ListeningPort port, _, _) = Doors.RowOf(endpoint);
             string expected = required == Permission.None ? "open"
                 : !port.HasFlag(Clients) ? "Unauthenticated"
                 : Has.HasFlag(required) ? "open"
                 : "PermissionDenied";
             foreach ((string form, string answer) in await CallAsync(endpoint, Node.ServiceToken))
             {
-                Assert.Equal($"{form} {NameOf(endpoint)}: {expected}", $"{form} {NameOf(endpoint)}: {answer}");
+                Assert.Equal($"{form} {Doors.NameOf(endpoint)}: {expected}", $"{form} {Doors.NameOf(endpoint)}: {answer}");
             }
         }
     }
@@ -223,15 +168,7 @@ public sealed class DoorTests : IAsyncLifetime
 
     private const string MetricsToken = "the-readers-of-metrics";
 
-    private IEnumerable<RouteEndpoint> Endpoints() => _node.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints)
-        .OfType<RouteEndpoint>()
-        .Where(endpoint => endpoint.RoutePattern.Parameters.All(parameter => !parameter.Name.StartsWith("unimplemented", StringComparison.Ordinal)));
-
-    private static string NameOf(RouteEndpoint endpoint) =>
-        endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json
-            ? $"/{json.MethodDescriptor.Service.FullName}/{json.MethodDescriptor.Name}"
-        : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc ? grpc.Method.FullName
-        : "GET " + endpoint.RoutePattern.RawText;
+    private IEnumerable<RouteEndpoint> Endpoints() => Doors.Of(_node);
 
     private async Task<CreatedKey> CreateKeyAsync(string role = "user", string scope = "")
     {
@@ -293,7 +230,7 @@ public sealed class DoorTests : IAsyncLifetime
     private async Task<IReadOnlyList<(string Form, string Answer)>> CallAsync(
         RouteEndpoint endpoint, string? credentials, ListeningPort? at = null)
     {
-        ListeningPort port = at ?? (Rows[NameOf(endpoint)].Port.HasFlag(Clients) ? Clients : Operators);
+        ListeningPort port = at ?? (Doors.RowOf(endpoint).Port.HasFlag(Clients) ? Clients : Operators);
         if (endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json)
         {
             return [("JSON", await PlainAsync(port, endpoint, json.HttpRule.Body.Length > 0 ? HttpMethod.Post : HttpMethod.Get, credentials))];

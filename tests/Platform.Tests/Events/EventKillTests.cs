@@ -32,7 +32,7 @@ public sealed class EventKillTests(KillCluster cluster) : IClassFixture<KillClus
         ServiceProcess stopped = role == "gateway" ? cluster.Find("text-encoder") : healthy;
         stopped.Kill();
         using BrownianClient client = role == "gateway"
-            ? new BrownianClient([faulty.Address, healthy.Address], new BrownianClientOptions { RetryTimeout = Eventually.Deadline })
+            ? new BrownianClient([faulty.Address, healthy.Address], KillCluster.ClientOptions)
             : cluster.CreateClient();
 
         Task<List<JobEvent>> generating = KillCluster.GenerateAsync(client, Stubs.Request(cluster.Model, 31));

@@ -35,7 +35,7 @@ public sealed class ContainerTests : IDisposable
     [InlineData("::")]
     public async Task A_service_that_listens_everywhere_is_reached_under_its_machines_name(string listen)
     {
-        await using Node node = await Node.StartAsync(_ => { }, ServiceRole.Denoiser, "Ephemeral=true", "Listen=" + listen);
+        await using Node node = await Node.StartAsync(_ => { }, ServiceRole.Denoiser, "Ephemeral=true", "Authentication=none", "Listen=" + listen);
         ListeningAddresses addresses = node.Services.GetRequiredService<ListeningAddresses>();
         Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"http://{Dns.GetHostName()}:{new Uri(addresses.Grpc!).Port}"), addresses.Reachable);
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
@@ -7,6 +8,7 @@ using Brownian.Hosting;
 using Brownian.Hosting.Certificates;
 using Brownian.Testing.Certificates;
 using Brownian.V1;
+using Brownian.Workers;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Grpc.Net.Client.Web;
@@ -128,6 +130,48 @@ public sealed class ClusterTlsTests(RealServers servers) : IDisposable
         HttpRequestException refused =
             await Assert.ThrowsAsync<HttpRequestException>(() => untrusting.GetAsync(new Uri(node.Http.BaseAddress, "/health/live"), Stop));
         Assert.IsType<AuthenticationException>(refused.InnerException);
+    }
+
+    [Theory]
+    [InlineData("Gateway")]
+    [InlineData("Cli")]
+    public async Task The_containers_health_check_queries_a_process_with_TLS(string project)
+    {
+        string model = _stubs.Add();
+        CertificateFolder files = Files();
+        int port;
+        await using (Node node = await Node.StartAsync(
+            Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(model), "Ephemeral=true", .. files.Settings]))
+        {
+            port = node.Http.BaseAddress!.Port;
+            Assert.Equal((0, ""), await CheckAsync(project, port, files));
+            await node.Client.Workers.DrainAsync(
+                new WorkerRequest { Id = node.Services.GetServices<StageWorker>().First().Id }, cancellationToken: Stop);
+            await Eventually.TrueAsync(
+                async () => await CheckAsync(project, port, files) is (1, { } problem) && problem.Contains("is draining", StringComparison.Ordinal),
+                "a service that drains is not ready");
+        }
+        Assert.Equal(1, (await CheckAsync(project, port, files)).ExitCode);
+
+        // As in an image: the programs of the project are in the current folder.
+        static async Task<(int ExitCode, string Problem)> CheckAsync(string project, int port, CertificateFolder files)
+        {
+            using Process check = Process.Start(
+                new ProcessStartInfo(Repository.Combine("deploy", "docker", "health"))
+                {
+                    RedirectStandardError = true,
+                    WorkingDirectory = Repository.Combine("artifacts", "bin", project, "release"),
+                    Environment =
+                    {
+                        ["Platform__HttpPort"] = port.ToString(CultureInfo.InvariantCulture),
+                        ["Platform__CertificateFile"] = files.Certificate,
+                        ["Platform__CertificateKeyFile"] = files.Key,
+                    },
+                })!;
+            string problem = await check.StandardError.ReadToEndAsync(Stop);
+            await check.WaitForExitAsync(Stop);
+            return (check.ExitCode, problem);
+        }
     }
 
     [Fact]

@@ -100,6 +100,22 @@ public abstract partial class JobStoreContract
     }
 
     [Fact]
+    public async Task The_entry_of_the_audit_log_is_written_with_the_job_and_not_when_nothing_is_created()
+    {
+        var entry = new AuditEntry(Now, "key:1", "acme", "job.submit", "job", "address");
+        var one = new Admission(new TenantQuotas(Jobs: 1), 0, entry);
+        StoredJob job = await AdmittedAsync("acme", one);
+        AuditEntry written = Assert.Single(await Audit.ReadAsync(null, DateTimeOffset.MaxValue, 10, Cancelled));
+        Assert.Equal(entry with { Time = written.Time }, written);
+        Assert.Equal(entry.Time, written.Time, TimeSpan.FromMilliseconds(1));
+
+        Assert.NotNull(await Store.CreateAsync(job, one, Cancelled));
+        await RefusedAsync("acme", one);
+        await AdmittedAsync("acme", Admission.Free);
+        Assert.Single(await Audit.ReadAsync(null, DateTimeOffset.MaxValue, 10, Cancelled));
+    }
+
+    [Fact]
     public async Task A_submission_that_was_abandoned_counts_for_nothing()
     {
         var one = new Admission(new TenantQuotas(Jobs: 1, PixelStepsPerDay: JobSteps), 0);

@@ -1,4 +1,5 @@
 using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Costs;
 using Brownian.Jobs.Queues;
@@ -650,6 +651,9 @@ public abstract partial class JobStoreContract : IAsyncLifetime
     }
 
     private protected abstract Task<IJobStore> OpenAsync();
+
+    /// <summary>The audit log to which the store appends.</summary>
+    private protected abstract IAuditLog Audit { get; }
 
     private protected abstract ValueTask CloseAsync();
 

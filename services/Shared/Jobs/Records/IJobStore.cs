@@ -12,9 +12,9 @@ public interface IJobStore : IPendingWork, ITenantLedger
     /// <summary>The store's clock, by which all times of jobs are set.</summary>
     TimeProvider Clock { get; }
 
-    /// <summary>Creates a job.</summary>
+    /// <summary>Creates a job, and appends its entry to the audit log.</summary>
     /// <param name="job">The job, with version 1.</param>
-    /// <param name="admission">The quotas of its tenant.</param>
+    /// <param name="admission">The quotas of its tenant, and the entry.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Null when it was created; otherwise the existing job of the same id or idempotency key.</returns>
     /// <exception cref="QuotaExceededException">A quota would be exceeded; nothing was stored.</exception>

@@ -62,9 +62,9 @@ public sealed class JobService(
     }
 
     /// <summary>Submits a job without files.</summary>
-    /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, TenantQuotas, CancellationToken)"/>
+    /// <inheritdoc cref="SubmitAsync(JobDefinition, IReadOnlyList{JobFile}, TenantQuotas, AuditEntry, CancellationToken)"/>
     public Task<StoredJob> SubmitAsync(JobDefinition definition, CancellationToken cancellationToken) =>
-        SubmitAsync(definition, [], TenantQuotas.None, cancellationToken);
+        SubmitAsync(definition, [], TenantQuotas.None, null, cancellationToken);
 
     /// <summary>
     /// Submits a job. When this returns, the job is stored and queued, and its files are stored. A refused submission leaves no files.
@@ -72,6 +72,7 @@ public sealed class JobService(
     /// <param name="definition">The job.</param>
     /// <param name="files">The files that <see cref="JobDefinition.Files"/> names.</param>
     /// <param name="quotas">The quotas of the job's tenant.</param>
+    /// <param name="entry">What the audit log gets with the job; null for nothing. A submission that was submitted before gets no entry.</param>
     /// <param name="cancellationToken">Stops waiting; the job is abandoned then, unless it is accepted already.</param>
     /// <returns>The job, or the one that was submitted before with the same idempotency key.</returns>
     /// <exception cref="IdempotencyConflictException">The key was used with another request.</exception>
@@ -83,7 +84,7 @@ public sealed class JobService(
     /// The store or the broker did not answer in time; nothing was accepted, as far as that can be determined.
     /// </exception>
     public async Task<StoredJob> SubmitAsync(
-        JobDefinition definition, IReadOnlyList<JobFile> files, TenantQuotas quotas, CancellationToken cancellationToken)
+        JobDefinition definition, IReadOnlyList<JobFile> files, TenantQuotas quotas, AuditEntry? entry, CancellationToken cancellationToken)
     {
         definition.Plan.Validate();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -97,13 +98,15 @@ public sealed class JobService(
         StoredJob submitted = job;
         try
         {
-            long active = await store.CountActiveAsync(deadline.Token).ConfigureAwait(false);
+            Task<long> counting = store.CountActiveAsync(deadline.Token), adding = UploadedAsync(definition.TenantName, quotas, deadline.Token);
+            await Task.WhenAll(counting, adding).ConfigureAwait(false);
+            long active = await counting.ConfigureAwait(false);
             if (active >= limits.MaxJobs)
             {
                 throw new AdmissionException($"{active} jobs wait or run already; allowed: {limits.MaxJobs}");
             }
             await RequireRoomAsync(deadline.Token).ConfigureAwait(false);
-            Admission admission = await AdmissionAsync(definition.TenantName, quotas, deadline.Token).ConfigureAwait(false);
+            var admission = new Admission(quotas, await adding.ConfigureAwait(false), entry);
             FaultPoint.Reach("before create");
             StoredJob? known;
             while ((known = await store.CreateAsync(job, admission, deadline.Token).ConfigureAwait(false)) is { Record.Phase: JobPhase.Abandoned })
@@ -175,7 +178,8 @@ public sealed class JobService(
         try
         {
             return await store.AdmitAsync(
-                direct, await AdmissionAsync(direct.Tenant, quotas, cancellationToken).ConfigureAwait(false), lease, cancellationToken)
+                direct, new Admission(quotas, await UploadedAsync(direct.Tenant, quotas, cancellationToken).ConfigureAwait(false)), lease,
+                cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (QuotaExceededException exception)
@@ -195,20 +199,26 @@ public sealed class JobService(
         DirectCall direct, long day, UsageOutcome outcome, int images, long unspent, CancellationToken cancellationToken) =>
         store.EndAsync(direct, day, outcome, images, unspent, cancellationToken);
 
-    private async Task<Admission> AdmissionAsync(string tenant, TenantQuotas quotas, CancellationToken cancellationToken) => new(
-        quotas, quotas.StoredBytes is null ? 0 : await uploads.BytesOfAsync(UploadOwner.OfTenant(tenant), cancellationToken).ConfigureAwait(false));
+    /// <summary>Returns the bytes of a tenant's uploads, where they count.</summary>
+    private Task<long> UploadedAsync(string tenant, TenantQuotas quotas, CancellationToken cancellationToken) =>
+        quotas.StoredBytes is null ? Task.FromResult(0L) : uploads.BytesOfAsync(UploadOwner.OfTenant(tenant), cancellationToken);
 
     private static AdmissionException QuotaFault(QuotaRefusal refusal, TenantQuotas quotas, string tenant, long pixelSteps)
     {
-        string limit = refusal.Kind switch
+        (string limit, string quota) = refusal.Kind switch
         {
-            QuotaKind.RequestsPerMinute => $"{refusal.Held} requests were admitted in the last minute; allowed: {quotas.RequestsPerMinute}",
-            QuotaKind.Jobs => $"{refusal.Held} jobs wait or run; allowed: {quotas.Jobs}",
-            QuotaKind.PixelStepsPerDay =>
-                $"{refusal.Held} pixel-steps are used today and the request needs {pixelSteps}; allowed: {quotas.PixelStepsPerDay} a day (UTC)",
-            _ => $"{refusal.Held} bytes of images and uploads are stored; allowed: below {quotas.StoredBytes}",
+            QuotaKind.RequestsPerMinute =>
+                ($"{refusal.Held} requests were admitted in the last minute; allowed: {quotas.RequestsPerMinute}", "requests_per_minute"),
+            QuotaKind.Jobs => ($"{refusal.Held} jobs wait or run; allowed: {quotas.Jobs}", "jobs"),
+            QuotaKind.PixelStepsPerDay => (
+                $"{refusal.Held} pixel-steps are used today and the request needs {pixelSteps}; allowed: {quotas.PixelStepsPerDay} a day in UTC",
+                "pixel_steps_per_day"),
+            _ => ($"{refusal.Held} bytes of images and uploads are stored; allowed: below {quotas.StoredBytes}", "stored_bytes"),
         };
-        return new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"tenant {tenant}: {limit}")) { RetryAfter = refusal.RetryAfter };
+        return new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"tenant {tenant}: {limit} (the quota {quota})"))
+        {
+            RetryAfter = refusal.RetryAfter,
+        };
     }
 
     /// <summary>Returns the accepted job of an idempotency key, which answers a repeated submission; null when there is none.</summary>

@@ -1,0 +1,89 @@
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Grpc.JsonTranscoding;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Brownian.Gateway.Tests.Access;
+
+/// <summary>
+/// One table of all doors of a process that is a gateway and a worker of each role. An endpoint without a row fails a test
+/// (<see cref="DoorTests"/>). JSON endpoints belong to the gRPC methods that they call.
+/// </summary>
+internal static class Doors
+{
+    private const ListeningPort Clients = ListeningPort.Public;
+    private const ListeningPort Operators = ListeningPort.Operators;
+
+    /// <summary>The rows by the doors' names.</summary>
+    public static IReadOnlyDictionary<string, Door> Rows { get; } = new Dictionary<string, Door>(StringComparer.Ordinal)
+    {
+        ["/brownian.v1.Generation/Generate"] = new(Permission.Generate, Clients, Counts: true),
+        ["/brownian.v1.Generation/Submit"] = new(Permission.Generate, Clients, Counts: true),
+        ["/brownian.v1.Generation/Get"] = new(Permission.Read, Clients, Names: true),
+        ["/brownian.v1.Generation/List"] = new(Permission.Read, Clients),
+        ["/brownian.v1.Generation/Watch"] = new(Permission.Read, Clients, Names: true),
+        ["/brownian.v1.Generation/Cancel"] = new(Permission.Generate, Clients, Names: true),
+        ["/brownian.v1.Generation/Retry"] = new(Permission.Generate, Clients, Counts: true, Names: true),
+        ["/brownian.v1.Generation/GetArtifact"] = new(Permission.Read, Clients, Names: true),
+        ["/brownian.v1.Generation/SignArtifact"] = new(Permission.Read, Clients, Names: true),
+        ["/brownian.v1.Generation/Upload"] = new(Permission.Generate, Clients, Counts: true),
+        ["/brownian.v1.Generation/UploadPart"] = new(Permission.Generate, Clients, Counts: true, Names: true),
+        ["/brownian.v1.Models/List"] = new(Permission.Read, Clients),
+        ["/brownian.v1.Models/Get"] = new(Permission.Read, Clients),
+        ["/brownian.v1.Account/Get"] = new(Permission.Read, Clients),
+        ["/brownian.v1.Account/GetUsage"] = new(Permission.Read, Clients),
+        ["/brownian.v1.TextEncoder/Encode"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.TextEncoder/EncodePicture"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.TextEncoder/Project"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.Denoiser/Denoise"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.Vae/Decode"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.Vae/Encode"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.Vae/Upscale"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.Stages/Run"] = new(Permission.Stages, Clients),
+        ["/brownian.v1.Workers/List"] = new(Permission.Metrics, Operators),
+        ["/brownian.v1.Workers/GetLoad"] = new(Permission.Metrics, Operators),
+        ["/brownian.v1.Workers/Drain"] = new(Permission.Operate, Operators),
+        ["/brownian.v1.Workers/Pause"] = new(Permission.Operate, Operators),
+        ["/brownian.v1.Workers/Resume"] = new(Permission.Operate, Operators),
+        ["/brownian.v1.Access/CreateKey"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/ListKeys"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/RevokeKey"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/RotateKey"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/SetTenant"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/ListTenants"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/GetUsage"] = new(Permission.Administer, Operators),
+        ["/brownian.v1.Access/ListAudit"] = new(Permission.Administer, Operators),
+        ["/externalscaler.ExternalScaler/IsActive"] = new(Permission.Metrics, Operators),
+        ["/externalscaler.ExternalScaler/StreamIsActive"] = new(Permission.Metrics, Operators),
+        ["/externalscaler.ExternalScaler/GetMetricSpec"] = new(Permission.Metrics, Operators),
+        ["/externalscaler.ExternalScaler/GetMetrics"] = new(Permission.Metrics, Operators),
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = new(Permission.Read, ListeningPort.Any),
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = new(Permission.Read, ListeningPort.Any),
+        ["/grpc.health.v1.Health/Check"] = new(Permission.None, ListeningPort.Any),
+        ["/grpc.health.v1.Health/Watch"] = new(Permission.None, ListeningPort.Any),
+        ["GET /v1/artifacts/{id}"] = new(Permission.Read, Clients, Names: true),
+        ["GET /v1/signed/{id}"] = new(Permission.None, Clients),
+        ["GET /v1/request.schema.json"] = new(Permission.Read, Clients),
+        ["GET /metrics"] = new(Permission.Metrics, Operators),
+        ["GET /health/live"] = new(Permission.None, ListeningPort.Any),
+        ["GET /health/ready"] = new(Permission.None, ListeningPort.Any),
+    };
+
+    /// <summary>The endpoints of a node, without those that answer calls of methods that do not exist.</summary>
+    public static IEnumerable<RouteEndpoint> Of(Node node) => node.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints)
+        .OfType<RouteEndpoint>()
+        .Where(endpoint => endpoint.RoutePattern.Parameters.All(
+            parameter => !parameter.Name.StartsWith("unimplemented", StringComparison.Ordinal)));
+
+    /// <summary>The name of an endpoint's row.</summary>
+    public static string NameOf(RouteEndpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json
+            ? $"/{json.MethodDescriptor.Service.FullName}/{json.MethodDescriptor.Name}"
+        : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc ? grpc.Method.FullName
+        : "GET " + endpoint.RoutePattern.RawText;
+
+    /// <summary>The row of an endpoint.</summary>
+    public static Door RowOf(RouteEndpoint endpoint) => Rows[NameOf(endpoint)];
+}

@@ -1,0 +1,106 @@
+using System.Globalization;
+using Brownian.Hosting;
+using Brownian.Jobs.Access;
+using Brownian.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.AspNetCore.Routing;
+
+namespace Brownian.Gateway.Tests.Access;
+
+/// <summary>Calls each door that counts for a quota, in each form, as a tenant that is over a quota.</summary>
+public sealed class QuotaDoorTests : IAsyncLifetime
+{
+    private readonly Stubs _stubs = new();
+    private Node _node = null!;
+    private string _model = "";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void Each_door_that_starts_or_stores_something_counts() => Assert.Equal(
+        Doors.Rows.Where(row => row.Value.Permission == Permission.Generate).Select(row => row.Key)
+            .Except(["/brownian.v1.Generation/Cancel"]).Order(StringComparer.Ordinal),
+        Doors.Rows.Where(row => row.Value.Counts).Select(row => row.Key).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [InlineData("requests_per_minute")]
+    [InlineData("jobs")]
+    [InlineData("pixel_steps_per_day")]
+    [InlineData("stored_bytes")]
+    public async Task Each_door_that_counts_refuses_a_tenant_over_a_quota_and_says_when_to_come_back(string quota)
+    {
+        string tenant = "full-" + quota.Replace('_', '-');
+        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = tenant }, cancellationToken: Stop);
+        string key = (await _node.Client.Access.CreateKeyAsync(new CreateKeyRequest { Tenant = tenant }, cancellationToken: Stop)).Text;
+        var metadata = new Metadata { { "authorization", "Bearer " + key } };
+        // A job that has ended, to be tried again.
+        Job job = await _node.Client.Generation.SubmitAsync(Stubs.Request(_model, 1), metadata, cancellationToken: Stop);
+        await _node.Client.Generation.CancelAsync(new CancelJobRequest { Id = job.Id }, metadata, cancellationToken: Stop);
+        using (AsyncServerStreamingCall<JobEvent> events =
+            _node.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, metadata, cancellationToken: Stop))
+        {
+            while (await events.ResponseStream.MoveNext(Stop).WaitAsync(Eventually.Deadline, Stop))
+            {
+                // Until it ends.
+            }
+        }
+        var quotas = new Quotas();
+        long most = 0;
+        if (quota == "stored_bytes")
+        {
+            // A file that is larger than the quota could never be admitted: that is a fault of the request.
+            most = Stubs.Png().Length;
+            await _node.Client.Generation.UploadPartAsync(
+                new UploadPartRequest { Data = ByteString.CopyFrom(Stubs.Png()), Last = true }, metadata, cancellationToken: Stop);
+        }
+        Quotas.Descriptor.FindFieldByName(quota).Accessor.SetValue(quotas, most);
+        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = tenant, Quotas = quotas }, cancellationToken: Stop);
+        var caller = new DoorCaller(_node, key);
+        var refused = new HashSet<string>(StringComparer.Ordinal);
+        foreach (RouteEndpoint endpoint in Doors.Of(_node).Where(endpoint => Doors.RowOf(endpoint).Counts))
+        {
+            string door = Doors.NameOf(endpoint);
+            bool isUpload = door.Contains("/Upload", StringComparison.Ordinal);
+            foreach (DoorAnswer answer in await caller.CallAsync(endpoint, Valid(door, job.Id)))
+            {
+                if (isUpload && quota != "stored_bytes")
+                {
+                    Assert.Equal((door, answer.Form, StatusCode.OK), (door, answer.Form, answer.Code));
+                    continue;
+                }
+                refused.Add(door);
+                Assert.Equal((door, answer.Form, StatusCode.ResourceExhausted), (door, answer.Form, answer.Code));
+                Assert.Equal(answer.Form == "JSON" ? 429 : 200, answer.HttpStatus);
+                Assert.Contains(quota, answer.Text, StringComparison.Ordinal);
+                Assert.Contains(answer.Form == "JSON" ? "Retry-After: " : "google.rpc.RetryInfo", answer.Text, StringComparison.Ordinal);
+            }
+        }
+        int expected = Doors.Rows.Values.Count(row => row.Counts) - (quota == "stored_bytes" ? 0 : 2);
+        Assert.Equal(expected, refused.Count);
+        // A refused call leaves nothing.
+        ListJobsResponse jobs = await _node.Client.Generation.ListAsync(new ListJobsRequest(), metadata, cancellationToken: Stop);
+        Assert.Equal([job.Id], jobs.Jobs.Select(other => other.Id));
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        _model = _stubs.Add();
+        _node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(_model), "Ephemeral=true"]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _node.DisposeAsync();
+        _stubs.Dispose();
+    }
+
+    private IMessage Valid(string door, string job) => door[(door.LastIndexOf('/') + 1)..] switch
+    {
+        "Generate" or "Submit" => Stubs.Request(_model, 2),
+        "Retry" => new RetryJobRequest { Id = job },
+        "Upload" => new UploadChunk { Data = ByteString.CopyFrom(Stubs.Png()) },
+        "UploadPart" => new UploadPartRequest { Data = ByteString.CopyFrom(Stubs.Png()) },
+        _ => throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"There is no valid message for {door}.")),
+    };
+}
