@@ -1,5 +1,5 @@
-using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Access;
+using Brownian.Jobs.Blobs;
 using Brownian.Jobs.Records;
 using Brownian.Models.Stages;
 using StackExchange.Redis;

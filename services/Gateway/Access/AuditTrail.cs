@@ -18,7 +18,7 @@ public sealed class AuditTrail(IAuditLog audit, ClientAddresses addresses, TimeP
     public Task WriteAsync(ServerCallContext context, string action, string target, string details = "") =>
         audit.AppendAsync(Describe(context, action, target, details), context.CancellationToken);
 
-    /// <summary>Returns an entry about a job; null for callers without credentials, whom it would not name.</summary>
+    /// <summary>Returns an entry about a job; null for callers without credentials, because the entry would name no caller.</summary>
     public AuditEntry? DescribeJob(ServerCallContext context, string action, string job) =>
         Callers.Of(context).IsAnonymous ? null : Describe(context, action, job, "");
 

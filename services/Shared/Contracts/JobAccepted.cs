@@ -17,7 +17,7 @@ public sealed record JobAccepted
     [JsonPropertyName("model")]
     public required string Model { get; init; }
 
-    /// <summary>The tenant that owns the job; null when the cluster has no tenants.</summary>
+    /// <summary>The tenant that owns the job, <c>default</c> for callers without credentials; null in events of earlier versions.</summary>
     [JsonPropertyName("tenant")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Tenant { get; init; }

@@ -16,7 +16,8 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
     public static RedisKey Done(RedisConnection redis) => redis.Key("audit");
 
     /// <inheritdoc/>
-    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(Done(redis), entry, IAuditLog.Kept, cancellationToken);
+    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
+        AppendAsync(Done(redis), entry, IAuditLog.Kept, cancellationToken);
 
     /// <inheritdoc/>
     public Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken) =>

@@ -110,7 +110,8 @@ internal sealed class DoorCaller(Node node, string key)
                 [
                     .. Encoding.ASCII.GetString(body, at + 5, BinaryPrimitives.ReadInt32BigEndian(body.AsSpan(at + 1)))
                         .Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
-                        .Select(line => (line[..line.IndexOf(':', StringComparison.Ordinal)], line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())),
+                        .Select(line => line.Split(':', 2))
+                        .Select(parts => (parts[0], parts[1].Trim())),
                 ];
             }
         }

@@ -37,7 +37,8 @@ public sealed class DoorTests : IAsyncLifetime
     {
         RouteEndpoint[] endpoints = [.. Endpoints()];
         Assert.Equal(
-            Doors.Rows.Keys.Order(StringComparer.Ordinal), endpoints.Select(Doors.NameOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+            Doors.Rows.Keys.Order(StringComparer.Ordinal),
+            endpoints.Select(Doors.NameOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
         Assert.All(endpoints, endpoint => Assert.Equal(
             (Doors.NameOf(endpoint), Doors.RowOf(endpoint).Permission, Doors.RowOf(endpoint).Port),
             (Doors.NameOf(endpoint), AccessGuard.RequiredBy(endpoint), ListeningPorts.PortOf(endpoint))));
@@ -55,7 +56,8 @@ public sealed class DoorTests : IAsyncLifetime
                 {
                     forms = [.. forms, form];
                     string expected = Doors.RowOf(endpoint).Permission == Permission.None ? "open" : "Unauthenticated";
-                    Assert.Equal($"{situation}: {form} {Doors.NameOf(endpoint)}: {expected}", $"{situation}: {form} {Doors.NameOf(endpoint)}: {answer}");
+                    string call = $"{situation}: {form} {Doors.NameOf(endpoint)}";
+                    Assert.Equal($"{call}: {expected}", $"{call}: {answer}");
                 }
             }
         }

@@ -15,13 +15,16 @@ public sealed class EventPublisherTests(RealServers servers)
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task Every_kind_of_event_is_published_with_every_field_as_plain_json()
+    [Theory]
+    [InlineData(null, "default")]
+    [InlineData("acme", "acme")]
+    public async Task Every_kind_of_event_is_published_with_every_field_as_plain_json(string? stored, string tenant)
     {
         await using EventCluster cluster = await EventCluster.StartAsync(servers);
         string model = NewModel();
         await using EventQueue queue = await EventQueue.BindAsync(await servers.RabbitMq, $"{model}.*");
-        StoredJob job = await cluster.Store.CreatedAsync(TestJobs.New(Start, model));
+        StoredJob job = TestJobs.New(Start, model);
+        job = await cluster.Store.CreatedAsync(job with { Definition = job.Definition with { Tenant = stored } });
         string id = job.Definition.Id;
 
         job = await cluster.StepAsync(job, current => JobRules.Accept(current, Start.AddSeconds(1)));
@@ -34,7 +37,8 @@ public sealed class EventPublisherTests(RealServers servers)
         PublishedEvent ended = await queue.NextAsync();
 
         string same = $$"""
-            "jobId": "{{id}}", "model": "{{model}}", "tenant": null, "labels": { "model": "{{model}}" }, "created": "2030-01-02T03:04:05.25+00:00"
+            "jobId": "{{id}}", "model": "{{model}}", "tenant": "{{tenant}}", "labels": { "model": "{{model}}" },
+            "created": "2030-01-02T03:04:05.25+00:00"
             """;
         AssertIs(accepted, EventExchanges.JobAccepted, $"{model}.accepted", $$"""{ "eventId": "{{id}}.accepted", {{same}} }""");
         AssertIs(

@@ -14,6 +14,7 @@ internal static class EventMessages
         EventId = IdOf(job, IntegrationEventKind.Accepted),
         JobId = job.Definition.Id,
         Model = job.Definition.Model,
+        Tenant = job.Definition.TenantName,
         Labels = job.Definition.Labels,
         Created = job.Definition.Created,
     };
@@ -23,6 +24,7 @@ internal static class EventMessages
         EventId = IdOf(job, IntegrationEventKind.Started),
         JobId = job.Definition.Id,
         Model = job.Definition.Model,
+        Tenant = job.Definition.TenantName,
         Labels = job.Definition.Labels,
         Created = job.Definition.Created,
         Started = job.Record.Started ?? throw NotYet(job, IntegrationEventKind.Started),
@@ -41,6 +43,7 @@ internal static class EventMessages
         },
         Error = job.Record.Failure is { } failure ? new EventError { Code = failure.Code, Message = failure.Message } : null,
         Model = job.Definition.Model,
+        Tenant = job.Definition.TenantName,
         Labels = job.Definition.Labels,
         Artifacts = [.. job.Record.Artifacts.Select(ToArtifact)],
         Created = job.Definition.Created,
