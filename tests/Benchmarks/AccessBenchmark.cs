@@ -7,74 +7,97 @@ using Brownian.V1;
 namespace Brownian.Benchmarks;
 
 /// <summary>
-/// What authentication, quotas and the audit log add to a submission: the processor time of two servers, an open one and one that requires keys and
-/// has every quota, to which blocks of the same submissions go in turn.
+/// What authentication, quotas and the audit log add to a submission: the processor time of three servers, two open ones and one that requires keys
+/// and has every quota, to which blocks of the same submissions go in turn. Two processes of the same program differ too, by what the runtime
+/// compiles how and when: the difference of the open ones shows by how much, and several rounds of new processes average over it.
 /// </summary>
 internal static class AccessBenchmark
 {
-    private const int Blocks = 30;
+    private const int Rounds = 9;
+    private const int WarmUp = 6;
+    private const int Blocks = 9;
     private const int Submissions = 200;
     private const string Key = "brn_0123456789ab_the-key-of-the-benchmark-of-forty-three-let";
     private const string Token = "the-operators-of-benchmarks";
 
+    private static readonly Dictionary<string, string> Open = new() { ["Platform__Authentication"] = "none" };
+
+    private static readonly Dictionary<string, string> Secured = new()
+    {
+        ["Platform__Authentication"] = "required",
+        ["Platform__InitialKey"] = Key,
+        ["Platform__TenantRequestsPerMinute"] = "100000",
+        ["Platform__TenantJobs"] = "100000",
+        ["Platform__TenantPixelStepsPerDay"] = "1000000000000000",
+        ["Platform__TenantStoredBytes"] = "1000000000000",
+    };
+
     /// <summary>Measures servers on free ports.</summary>
-    /// <param name="arguments">Further arguments of both servers; those of a process in memory when empty.</param>
+    /// <param name="arguments">Further arguments of the servers; those of a process in memory when empty.</param>
     public static async Task RunAsync(IReadOnlyList<string> arguments)
     {
-        Server[] servers =
-        [
-            await Server.StartAsync(arguments, new Dictionary<string, string> { ["Platform__Authentication"] = "none" }, null),
-            await Server.StartAsync(
-                arguments,
-                new Dictionary<string, string>
-                {
-                    ["Platform__Authentication"] = "required",
-                    ["Platform__InitialKey"] = Key,
-                    ["Platform__TenantRequestsPerMinute"] = "100000",
-                    ["Platform__TenantJobs"] = "100000",
-                    ["Platform__TenantPixelStepsPerDay"] = "1000000000000000",
-                    ["Platform__TenantStoredBytes"] = "1000000000000",
-                },
-                Key),
-        ];
+        var times = new List<double>[] { [], [], [] };
+        for (int round = 0; round < Rounds; round++)
+        {
+            double[] medians = await MeasureAsync(arguments, round);
+            for (int i = 0; i < medians.Length; i++)
+            {
+                times[i].Add(medians[i]);
+            }
+        }
+        Print("open, processor time of a submission", times[0].Concat(times[1]));
+        Print("with keys, quotas and audit", times[2]);
+        Print("two open servers, difference", times[1].Zip(times[0], (second, first) => second - first));
+        Print(
+            "with keys, quotas and audit, difference",
+            times[2].Zip(times[0].Zip(times[1]), (secured, open) => secured - ((open.First + open.Second) / 2)));
+    }
+
+    /// <summary>Measures new processes.</summary>
+    /// <returns>The medians of two open servers and of the secured one, in milliseconds.</returns>
+    private static async Task<double[]> MeasureAsync(IReadOnlyList<string> arguments, int round)
+    {
+        var servers = new Server[3];
+        // Each takes each place, also in the order of starting.
+        int[] order = [round % 3, (round + 1) % 3, (round + 2) % 3];
         try
         {
-            foreach (Server server in servers)
+            foreach (int i in order)
             {
-                // The runtime compiles a service's code again after it has run for a while.
-                for (int i = 0; i < 10; i++)
-                {
-                    await server.SubmitAsync(Submissions);
-                }
+                servers[i] = await Server.StartAsync(arguments, i == 2 ? Secured : Open, i == 2 ? Key : null);
             }
-            var differences = new List<double>();
-            var times = new List<double>[] { [], [] };
-            for (int block = 0; block < Blocks; block++)
+            var times = new List<double>[] { [], [], [] };
+            for (int block = 0; block < WarmUp + Blocks; block++)
             {
-                var pair = new double[2];
-                // Alternately first.
-                foreach (int i in block % 2 == 0 ? (int[])[0, 1] : [1, 0])
+                foreach (int i in order)
                 {
-                    pair[i] = await servers[i].SubmitAsync(Submissions);
-                    times[i].Add(pair[i]);
+                    double time = await servers[i].SubmitAsync(Submissions);
+                    // The runtime compiles a service's code again after it has run for a while.
+                    if (block >= WarmUp)
+                    {
+                        times[i].Add(time);
+                    }
                 }
-                differences.Add(pair[1] - pair[0]);
+                order = [order[1], order[2], order[0]];
             }
-            Print("open, processor time of a submission, median", Median(times[0]));
-            Print("with keys, quotas and audit, median", Median(times[1]));
-            Print("difference of pairs, median", Median(differences));
+            return [.. times.Select(Median)];
         }
         finally
         {
-            foreach (Server server in servers)
+            foreach (Server? server in servers)
             {
-                server.Dispose();
+                server?.Dispose();
             }
         }
     }
 
-    private static void Print(string what, double milliseconds) =>
-        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-50} {milliseconds:0.000} ms"));
+    /// <summary>Prints the median of the rounds and their range.</summary>
+    private static void Print(string what, IEnumerable<double> milliseconds)
+    {
+        double[] sorted = [.. milliseconds.Order()];
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{what,-42} {Median(sorted),6:0.00} ms ({sorted[0]:0.00} to {sorted[^1]:0.00})"));
+    }
 
     private static double Median(IEnumerable<double> values)
     {
