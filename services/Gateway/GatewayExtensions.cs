@@ -39,6 +39,8 @@ public static class GatewayExtensions
             ? new LocalStages(runners)
             : new RemoteStages(provider.GetRequiredService<WorkerPool>()));
         services.AddHostedService<InitialKeys>();
+        services.AddHostedService<StartWarnings>();
+        services.AddHostedService<ServedPorts>();
         services.AddHostedService<Reconciler>();
         services.AddHostedService<LoadReporter>();
         if (platform.Options.IsCluster)

@@ -202,7 +202,9 @@ public sealed partial class DeployTests
         try
         {
             string[] first = await CreateAsync();
-            Assert.Equal(["Platform__InitialKey", "Platform__MetricsToken", "Platform__OperatorToken"], first.Select(file => file.Split('=')[0]));
+            Assert.Equal(
+                ["Platform__InitialKey", "Platform__MetricsToken", "Platform__OperatorToken", "Platform__ServiceToken"],
+                first.Select(file => file.Split('=')[0]));
             Assert.Equal(first, await CreateAsync());
             var options = new PlatformOptions
             {

@@ -22,7 +22,8 @@ internal static class ChartReadme
             This command installs gateways, one worker of each role, and RabbitMQ and Redis for trials. In production, RabbitMQ and Redis are outside
             of the chart: `rabbitmq.existingSecret` and `redis.existingSecret` name secrets with their addresses. Files in `ci/` show pools with
             GPUs, volumes with models, an Ingress, the Gateway API and autoscaling. [Operating](../../docs/operating.md#kubernetes) describes
-            pools, [Autoscaling](../../docs/autoscaling.md) what scales them.
+            pools, [Autoscaling](../../docs/autoscaling.md) what scales them, [Security](../../docs/security.md) the keys and their rotation,
+            [TLS](../../docs/tls.md) the certificates.
 
             Tests render the chart and validate the manifests. It has not been installed in a cluster yet, and the servers for trials have not
             run.

@@ -31,7 +31,7 @@ public sealed class AuthenticationSettingsTests : IDisposable
             Assert.Equal(
                 [
                     $"Platform:Authentication: is missing; other machines can reach {named}; allowed: required (docs/security.md), "
-                        + "or none, which lets every caller in",
+                        + "or none, which lets every caller in. On the command line: serve --require-keys",
                 ],
                 faults);
         }

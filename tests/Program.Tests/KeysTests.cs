@@ -15,10 +15,18 @@ public sealed class KeysTests : IAsyncLifetime
     [Fact]
     public async Task A_key_is_created_used_listed_rotated_and_revoked()
     {
-        string first = (await File.ReadAllTextAsync(_data.Combine("api-key"), Stop)).Trim();
+        string first = (await File.ReadAllTextAsync(_data.Combine("server", "api-key"), Stop)).Trim();
         Assert.Contains("tenant    default\n", await TextAsync(["account", "--api-key", first, .. Server]), StringComparison.Ordinal);
-        AssertRefused(await RunAsync(["jobs", "list", .. Server]), "credentials are required");
-        AssertRefused(await RunAsync(["jobs", "list", "--api-key", first[..^1] + "x", .. Server]), "the API key is unknown, expired or revoked");
+        AssertRefused(
+            await RunAsync(["jobs", "list", .. Server]), "credentials are required", also: "the command line sent none: give --api-key KEY");
+        AssertRefused(
+            await RunAsync(["jobs", "list", "--api-key", first[..^1] + "x", .. Server]), "the API key is unknown, expired or revoked",
+            also: "sent that of --api-key");
+        AssertRefused(
+            await RunAsync(["keys", "list", "--operators", _server.Operators]), "credentials are required", also: "BROWNIAN_OPERATOR_TOKEN");
+        AssertRefused(
+            await RunAsync(["tenants", "set", "acme", "--jobs", "many", .. Operators]),
+            "--jobs: \"many\" is not allowed; allowed: a whole number", 2);
 
         await TextAsync(["tenants", "set", "acme", "--jobs", "5", "--stored-bytes", "1000000", .. Operators]);
         Assert.Contains("acme    5 jobs, 1000000 bytes", await TextAsync(["tenants", "list", .. Operators]), StringComparison.Ordinal);
@@ -63,6 +71,35 @@ public sealed class KeysTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_first_key_of_a_data_folder_is_sent_to_its_server_only_and_follows_a_rotation()
+    {
+        // The default data folder is a link to that of the server.
+        Directory.CreateDirectory(_folder.FullPath);
+        Directory.CreateSymbolicLink(_folder.Combine("brownian"), _data.Combine("server"));
+        Assert.Equal(0, (await RunAsync(["account", .. Server])).ExitCode);
+        // As the process itself would have written it, if the test had not given it the token.
+        await File.WriteAllTextAsync(_data.Combine("server", "operator-token"), ServedProgram.OperatorToken, Stop);
+        Assert.Equal(0, (await RunAsync(["keys", "list", "--operators", _server.Operators])).ExitCode);
+        await using (var other = new ServedProgram(["--require-keys"], _data.Combine("other")))
+        {
+            await other.InitializeAsync();
+            AssertRefused(await RunAsync(["account", "--server", other.Grpc]), "credentials are required", also: "sent none");
+            AssertRefused(await RunAsync(["keys", "list", "--operators", other.Operators]), "credentials are required", also: "sent none");
+        }
+
+        string file = _data.Combine("server", "api-key"), first = (await File.ReadAllTextAsync(file, Stop)).Trim();
+        string second = (await TextAsync(["keys", "rotate", first.Split('_')[1], "--overlap", "0s", .. Operators])).Trim();
+        Assert.Equal(second, (await File.ReadAllTextAsync(file, Stop)).Trim());
+        Assert.Contains(second.Split('_')[1], await TextAsync(["account", .. Server]), StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_data.Combine("server")));
+        }
+    }
+
+    [Fact]
     public async Task Usage_is_CSV_or_JSON_and_the_audit_log_names_callers_and_refusals()
     {
         string key = (await TextAsync(["keys", "create", "--role", "admin", .. Operators])).Trim(), id = key.Split('_')[1];
@@ -80,12 +117,12 @@ public sealed class KeysTests : IAsyncLifetime
         Assert.Matches($@"key:{id}\s+default\s+job\.submit\s+{job}\s+127\.0\.0\.1", audit);
         Assert.Matches(@"operator\s+default\s+key\.create\s+" + id, audit);
         Assert.Matches(@"unknown\s+access\.refuse\s+/brownian\.v1\.Generation/Get\s+127\.0\.0\.1\s+Unauthenticated", audit);
-        AssertRefused(await RunAsync(["usage", "--from", "yesterday", .. admin]), "first_day: \"yesterday\" is not allowed", 2);
+        AssertRefused(await RunAsync(["usage", "--from", "yesterday", .. admin]), "--from: \"yesterday\" is not allowed", 2);
     }
 
     public async ValueTask InitializeAsync()
     {
-        _server = new ServedProgram(["--require-keys"], _data.FullPath);
+        _server = new ServedProgram(["--require-keys"], _data.Combine("server"));
         await _server.InitializeAsync();
     }
 
@@ -118,10 +155,11 @@ public sealed class KeysTests : IAsyncLifetime
             },
         });
 
-    private static void AssertRefused(ProgramResult result, string says, int exitCode = 1)
+    private static void AssertRefused(ProgramResult result, string says, int exitCode = 1, string also = "")
     {
         Assert.Equal(exitCode, result.ExitCode);
         Assert.Contains(says, result.Error, StringComparison.Ordinal);
+        Assert.Contains(also, result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.Trim().Split('\n'));
     }
 }

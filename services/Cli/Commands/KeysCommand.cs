@@ -127,7 +127,15 @@ internal static class KeysCommand
             };
             return operators.CallAsync(
                 parsed,
-                async client => Write(parsed, json, await client.Access.RotateKeyAsync(request, cancellationToken: cancellationToken)),
+                async client =>
+                {
+                    CreatedKey created = await client.Access.RotateKeyAsync(request, cancellationToken: cancellationToken);
+                    if (!parsed.GetValue(json))
+                    {
+                        Console.Error.WriteLine($"{request.Id} stays valid for {parsed.GetValue(overlap) ?? "24h"}");
+                    }
+                    return Write(parsed, json, created);
+                },
                 cancellationToken);
         });
         return command;
@@ -152,7 +160,10 @@ internal static class KeysCommand
             (string[])
             [
                 key.Id, key.Tenant, key.Role, string.Join(",", key.Scopes), key.Name,
-                key.RevokeTime is { } revoked ? $"revoked {Time(revoked)}" : key.ExpireTime is { } ends ? $"until {Time(ends)}" : "",
+                $"created {Time(key.CreateTime)}",
+                key.RevokeTime is { } revoked ? $"revoked {Time(revoked)}"
+                : key.ExpireTime is { } end ? $"{(end.ToDateTime() > DateTime.UtcNow ? "ends" : "ended")} {Time(end)}"
+                : "",
             ])
             .Where(part => part.Length > 0));
 

@@ -96,7 +96,20 @@ internal static class TenantsCommand
         return command;
     }
 
-    private static Option<long?> Quota(string name, string description) => new(name) { Description = description, HelpName = "N" };
+    private static Option<long?> Quota(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value))
+            {
+                result.AddError($"{name}: \"{text}\" is not allowed; allowed: a whole number, 0 and above, or -1 for none");
+            }
+            return value;
+        },
+    };
 
     private static string Line(Tenant tenant) => string.Join(
         "    ", ((string[])[tenant.Name, tenant.Disabled ? "disabled" : "", AccountCommand.Line(tenant.Quotas)]).Where(part => part.Length > 0));

@@ -22,33 +22,47 @@ internal static class UsageCommand
         var json = new Option<bool>("--json") { Description = "Write JSON instead of CSV" };
         var command = new Command("usage", "Reports requests, images and pixel-steps of tenants by day, as CSV") { tenant, first, last, json };
         operators.AddTo(command);
-        command.SetAction((parsed, cancellationToken) => operators.CallAsync(
-            parsed,
-            async client =>
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var request = new GetUsageRequest
             {
-                UsageReport report = await client.Access.GetUsageAsync(
-                    new GetUsageRequest
-                    {
-                        Tenant = parsed.GetValue(tenant) ?? "",
-                        FirstDay = parsed.GetValue(first) ?? "",
-                        LastDay = parsed.GetValue(last) ?? "",
-                    },
-                    cancellationToken: cancellationToken);
-                if (parsed.GetValue(json))
-                {
-                    Console.Out.WriteLine(JobText.Json(report));
-                    return ExitCode.Success;
-                }
-                Console.Out.WriteLine(Header);
-                foreach (DayUsage day in report.Days)
-                {
-                    // No value needs quotes: names of tenants contain letters, digits and dashes only.
-                    Console.Out.WriteLine(
-                        $"{day.Day},{day.Tenant},{day.Requests},{day.Done},{day.Failed},{day.Cancelled},{day.Images},{day.PixelSteps}");
-                }
-                return ExitCode.Success;
-            },
-            cancellationToken));
+                Tenant = parsed.GetValue(tenant) ?? "",
+                FirstDay = parsed.GetValue(first) ?? "",
+                LastDay = parsed.GetValue(last) ?? "",
+            };
+            try
+            {
+                return await operators.CallAsync(
+                    parsed,
+                    async client => Write(
+                        await client.Access.GetUsageAsync(request, cancellationToken: cancellationToken), parsed.GetValue(json)),
+                    cancellationToken);
+            }
+            catch (FieldFaultException exception)
+            {
+                throw new FieldFaultException([.. exception.Faults.Select(fault => new FieldFault(Option(fault.Field), Option(fault.Message)))]);
+            }
+        });
         return command;
+
+        string Option(string text) =>
+            text.Replace("first_day", first.Name, StringComparison.Ordinal).Replace("last_day", last.Name, StringComparison.Ordinal);
+    }
+
+    private static int Write(UsageReport report, bool isJson)
+    {
+        if (isJson)
+        {
+            Console.Out.WriteLine(JobText.Json(report));
+            return ExitCode.Success;
+        }
+        Console.Out.WriteLine(Header);
+        foreach (DayUsage day in report.Days)
+        {
+            // No value needs quotes: names of tenants contain letters, digits and dashes only.
+            Console.Out.WriteLine(
+                $"{day.Day},{day.Tenant},{day.Requests},{day.Done},{day.Failed},{day.Cancelled},{day.Images},{day.PixelSteps}");
+        }
+        return ExitCode.Success;
     }
 }

@@ -28,24 +28,27 @@ internal sealed class CredentialsOption
     /// <summary>The option itself.</summary>
     public Option Option => _key;
 
+    /// <summary>Returns how to give credentials, for messages about missing ones.</summary>
+    public static string Remedy { get; } = $"give --api-key KEY, {Variable}, or a line of the gateway in {DefaultFile}";
+
     /// <summary>Returns the credentials for a gateway, or null when there are none.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="address">The gateway's address.</param>
     /// <exception cref="FieldFaultException">The credentials file cannot be read, or a line of it is wrong.</exception>
-    public string? KeyFor(ParseResult parsed, string address)
+    public SentSecret? Find(ParseResult parsed, string address)
     {
         if (parsed.GetValue(_key) is { Length: > 0 } given)
         {
-            return given;
+            return new SentSecret(given, "--api-key");
         }
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } variable)
         {
-            return variable;
+            return new SentSecret(variable, Variable);
         }
-        return FindInFile(address) ?? (new Uri(address).IsLoopback ? LocalSecret.Read(InitialKey.FileName) : null);
+        return FindInFile(address) ?? LocalSecret.Find(InitialKey.FileName, address);
     }
 
-    private static string? FindInFile(string address)
+    private static SentSecret? FindInFile(string address)
     {
         string? other = Environment.GetEnvironmentVariable(FileVariable);
         string file = string.IsNullOrEmpty(other) ? DefaultFile : other;
@@ -62,7 +65,7 @@ internal sealed class CredentialsOption
         {
             throw new FieldFaultException(new FieldFault("credentials", $"{file} cannot be read: {exception.Message}"));
         }
-        string? found = null;
+        SentSecret? found = null;
         var faults = new List<FieldFault>();
         for (int i = 0; i < lines.Length; i++)
         {
@@ -82,7 +85,7 @@ internal sealed class CredentialsOption
             else if (Uri.Compare(
                 uri, new Uri(address), UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0)
             {
-                found ??= parts[1];
+                found ??= new SentSecret(parts[1], file);
             }
         }
         return faults.Count == 0 ? found : throw new FieldFaultException(faults);

@@ -53,8 +53,10 @@ internal sealed class OperatorsOption
     }
 
     /// <summary>Returns the token, or null when there is none.</summary>
-    public string? TokenOf(ParseResult parsed) => parsed.GetValue(_token)
-        ?? (Environment.GetEnvironmentVariable(TokenVariable) is { Length: > 0 } token ? token : LocalSecret.Read(OperatorAccess.FileName));
+    public SentSecret? FindToken(ParseResult parsed) =>
+        parsed.GetValue(_token) is { Length: > 0 } given ? new SentSecret(given, "--token")
+        : Environment.GetEnvironmentVariable(TokenVariable) is { Length: > 0 } token ? new SentSecret(token, TokenVariable)
+        : LocalSecret.Find(OperatorAccess.FileName, AddressOf(parsed));
 
     /// <summary>Calls the operators' interface.</summary>
     /// <exception cref="FieldFaultException">The address is invalid, or the gateway refused the call's fields.</exception>
@@ -63,16 +65,22 @@ internal sealed class OperatorsOption
     public async Task<int> CallAsync(ParseResult parsed, Func<BrownianClient, Task<int>> call, CancellationToken cancellationToken)
     {
         string address = AddressOf(parsed);
+        SentSecret? token = FindToken(parsed);
         try
         {
             using var client = new BrownianClient(
                 [address], new BrownianClientOptions
                 {
                     OperatorAddress = address,
-                    OperatorToken = TokenOf(parsed),
+                    OperatorToken = token?.Text,
                     CertificateAuthorities = _authority.Read(parsed),
                 });
             return await call(client);
+        }
+        catch (RpcException exception) when (exception.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied)
+        {
+            throw ServerOption.Refused(
+                address, exception, token, $"give --token TOKEN or {TokenVariable}: the operators' token, or a key of the role operator or admin");
         }
         catch (RpcException exception)
         {

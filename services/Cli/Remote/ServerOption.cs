@@ -50,16 +50,17 @@ internal sealed class ServerOption
     {
         string[] addresses = Addresses(parsed);
         string? operatorAddress = operators?.AddressOf(parsed);
+        SentSecret? key = _credentials.Find(parsed, addresses[0]);
         try
         {
             var options = new BrownianClientOptions
             {
-                Credentials = BrownianClientOptions.Fixed(_credentials.KeyFor(parsed, addresses[0])),
+                Credentials = BrownianClientOptions.Fixed(key?.Text),
                 OperatorAddress = operatorAddress,
-                OperatorToken = operators?.TokenOf(parsed),
+                OperatorToken = operators?.FindToken(parsed)?.Text,
                 CertificateAuthorities = _authority.Read(parsed),
             };
-            using BrownianClient client = await FindAsync(addresses, options, cancellationToken);
+            using BrownianClient client = await FindAsync(addresses, options, key, cancellationToken);
             return await call(client);
         }
         catch (RpcException exception)
@@ -79,8 +80,17 @@ internal sealed class ServerOption
         return faults.Count > 0 ? new FieldFaultException([.. faults.Select(fault => new FieldFault(fault.Field, fault.Description))])
             : exception.StatusCode is StatusCode.Unavailable or StatusCode.Unimplemented
             ? new ServerException($"{address}: {Reason(exception)}", exception)
-            : new ServerException(exception.Status.Detail.Length > 0 ? exception.Status.Detail : exception.StatusCode.ToString(), exception);
+            : new ServerException(
+                (exception.Status.Detail.Length > 0 ? exception.Status.Detail : exception.StatusCode.ToString()) + Again(exception), exception);
     }
+
+    /// <summary>Returns the exception about a call that was refused for its credentials.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="exception">The answer.</param>
+    /// <param name="sent">What the command sent; null for nothing.</param>
+    /// <param name="remedy">How to send something.</param>
+    internal static ServerException Refused(string address, RpcException exception, SentSecret? sent, string remedy) => new(
+        $"{address}: {exception.Status.Detail}; the command line sent {(sent is null ? $"none: {remedy}" : $"that of {sent.Source}")}", exception);
 
     /// <summary>Returns the valid addresses among those given.</summary>
     /// <exception cref="FieldFaultException">An address is invalid.</exception>
@@ -115,7 +125,7 @@ internal sealed class ServerOption
     /// never respond are reported at once.
     /// </summary>
     private static async Task<BrownianClient> FindAsync(
-        string[] addresses, BrownianClientOptions options, CancellationToken cancellationToken)
+        string[] addresses, BrownianClientOptions options, SentSecret? key, CancellationToken cancellationToken)
     {
         var away = new List<string>();
         for (int i = 0; i < addresses.Length; i++)
@@ -133,10 +143,7 @@ internal sealed class ServerOption
                 catch (RpcException exception) when (exception.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied)
                 {
                     // It responds; the command reports what is missing.
-                    throw new ServerException(
-                        $"{addresses[i]}: {exception.Status.Detail}; the command line sends --api-key, {CredentialsOption.Variable} or the "
-                            + $"gateway's line in {CredentialsOption.DefaultFile}",
-                        exception);
+                    throw Refused(addresses[i], exception, key, CredentialsOption.Remedy);
                 }
                 catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
                 {
@@ -148,6 +155,11 @@ internal sealed class ServerOption
         }
         throw new ServerException("no gateway answers at " + string.Join("; ", away));
     }
+
+    /// <summary>Returns when a refused call can be repeated, as the continuation of a message.</summary>
+    private static string Again(RpcException exception) => BrownianClient.RetryAfterOf(exception) is { } time
+        ? string.Create(CultureInfo.InvariantCulture, $"; try again in {Math.Ceiling(time.TotalSeconds):0} s")
+        : "";
 
     /// <summary>Returns the root cause of a failed call, or the gateway's message if it responded.</summary>
     private static string Reason(RpcException exception)

@@ -55,6 +55,16 @@ internal static class AccessMessages
         return message;
     }
 
+    /// <summary>Describes a tenant for the audit log, with the names of the API.</summary>
+    public static string Describe(Tenant tenant) => string.Join(
+        ", ",
+        ((string[])
+        [
+            Text("requests_per_minute", tenant.Quotas.RequestsPerMinute), Text("jobs", tenant.Quotas.Jobs),
+            Text("pixel_steps_per_day", tenant.Quotas.PixelStepsPerDay), Text("stored_bytes", tenant.Quotas.StoredBytes),
+            tenant.IsDisabled ? "disabled" : "",
+        ]).Where(part => part.Length > 0));
+
     public static V1.UsageReport ToMessage(IReadOnlyList<TenantUsage> usage)
     {
         var report = new V1.UsageReport();
@@ -131,6 +141,9 @@ internal static class AccessMessages
         }
         return day;
     }
+
+    private static string Text(string name, long? quota) =>
+        quota is { } known ? string.Create(CultureInfo.InvariantCulture, $"{name} {known}") : "";
 
     private static Timestamp? Time(DateTimeOffset? time) => time is { } known ? Timestamp.FromDateTimeOffset(known) : null;
 }

@@ -12,8 +12,11 @@ namespace Brownian.Gateway.Access;
 /// <param name="jobs">Counts what tenants use.</param>
 /// <param name="audit">The audit log.</param>
 /// <param name="trail">Writes what is done here to the audit log.</param>
+/// <param name="initial">The first key of the installation.</param>
+/// <param name="logger">Logs that the file of the first key cannot be written.</param>
 [Requires(Permission.Administer)]
-public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog audit, AuditTrail trail) : V1.Access.AccessBase
+public sealed partial class AccessService(
+    IAccessStore store, IJobStore jobs, IAuditLog audit, AuditTrail trail, InitialKey initial, ILogger<AccessService> logger) : V1.Access.AccessBase
 {
     private const int MaxName = 128;
     private const int MaxPage = 1000;
@@ -40,6 +43,10 @@ public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog 
         if (request.Name.Length > MaxName)
         {
             faults.Add(new FieldFault("name", $"has {request.Name.Length} characters; allowed: up to {MaxName}"));
+        }
+        if (request.Name.Any(char.IsControl))
+        {
+            faults.Add(new FieldFault("name", "contains a control character, such as a line break; allowed: others"));
         }
         Role? role = Roles.Find(request.Role.Length == 0 ? Roles.NameOf(Role.User) : request.Role);
         if (role is null)
@@ -98,7 +105,7 @@ public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog 
     public override async Task<Key> RevokeKey(RevokeKeyRequest request, ServerCallContext context)
     {
         ApiKey key = await FindAsync(request.Id, context);
-        await trail.WriteAsync(context, "key.revoke", key.Id, key.Tenant);
+        await trail.WriteAsync(context, "key.revoke", key.Id, key.Tenant, "");
         return AccessMessages.ToMessage(await store.EndKeyAsync(key.Id, Now, null, context.CancellationToken) ?? throw Missing(request.Id));
     }
 
@@ -115,8 +122,17 @@ public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog 
         {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, $"key {key.Id} has ended; create a new one"));
         }
-        CreatedKey created = await AddAsync(key with { Expires = null }, "key.rotate", context, key.Id);
+        DateTimeOffset? ends = key.Expires is { } end ? Now + (end - key.Created) : null;
+        CreatedKey created = await AddAsync(key with { Expires = ends }, "key.rotate", context, $"replaces {key.Id}");
         await store.EndKeyAsync(key.Id, Now, Now + overlap, context.CancellationToken);
+        try
+        {
+            initial.Rotate(key.Id, KeyText.TryParse(created.Text, out KeyText? text) ? text : throw new InvalidOperationException("no key"));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            InitialKeyNotWritten(logger, exception);
+        }
         return created;
     }
 
@@ -140,7 +156,7 @@ public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog 
         {
             throw new FieldFaultException(faults);
         }
-        await trail.WriteAsync(context, "tenant.set", changed.Name, $"{changed.Quotas}{(changed.IsDisabled ? ", disabled" : "")}");
+        await trail.WriteAsync(context, "tenant.set", changed.Name, changed.Name, AccessMessages.Describe(changed));
         await store.PutTenantAsync(changed, context.CancellationToken);
         return AccessMessages.ToMessage(changed);
     }
@@ -187,7 +203,8 @@ public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog 
         {
             var text = KeyText.Create();
             ApiKey key = like with { Id = text.Id, Hash = text.Hash(), Created = Now, Revoked = null };
-            await trail.WriteAsync(context, action, key.Id, details.Length > 0 ? details : $"{key.Tenant}, {Roles.NameOf(key.Role)}");
+            string role = "role " + Roles.NameOf(key.Role);
+            await trail.WriteAsync(context, action, key.Id, key.Tenant, details.Length > 0 ? $"{role}, {details}" : role);
             if (await store.TryAddKeyAsync(key, context.CancellationToken))
             {
                 return new CreatedKey { Key = AccessMessages.ToMessage(key), Text = text.ToString() };
@@ -197,4 +214,8 @@ public sealed class AccessService(IAccessStore store, IJobStore jobs, IAuditLog 
 
     private async Task<ApiKey> FindAsync(string id, ServerCallContext context) =>
         (await store.FindKeyAsync(id, context.CancellationToken)).Key ?? throw Missing(id);
+
+    [LoggerMessage(EventId = 102, EventName = "InitialKeyNotWritten", Level = LogLevel.Warning,
+        Message = "The rotated first key cannot be written to its file")]
+    private static partial void InitialKeyNotWritten(ILogger logger, Exception exception);
 }

@@ -20,13 +20,15 @@ public sealed class AccountService(CallerQuotas quotas, IJobStore jobs, IUploadL
         Caller caller = Callers.Of(context);
         TenantHeld held = await jobs.HeldAsync(caller.Tenant, context.CancellationToken);
         long uploaded = await uploads.BytesOfAsync(UploadOwner.OfTenant(caller.Tenant), context.CancellationToken);
+        TenantQuotas allowed = await quotas.OfAsync(caller, context.CancellationToken);
         var info = new AccountInfo
         {
             Tenant = caller.Tenant,
             Actor = caller.Actor,
-            Quotas = AccessMessages.ToMessage(await quotas.OfAsync(caller, context.CancellationToken)),
-            Held = AccessMessages.ToMessage(
-                new TenantQuotas(held.RequestsInMinute, held.Jobs, held.PixelStepsToday, held.ImageBytes + uploaded)),
+            Quotas = AccessMessages.ToMessage(allowed),
+            // Requests are counted for tenants with the quota only.
+            Held = AccessMessages.ToMessage(new TenantQuotas(
+                allowed.RequestsPerMinute is null ? null : held.RequestsInMinute, held.Jobs, held.PixelStepsToday, held.ImageBytes + uploaded)),
         };
         info.Scopes.Add(Scopes.NamesOf(caller.Permissions));
         return info;

@@ -14,17 +14,23 @@ public sealed class AuditTrail(IAuditLog audit, ClientAddresses addresses, TimeP
     /// <param name="context">The call.</param>
     /// <param name="action">What is done.</param>
     /// <param name="target">What it is done to.</param>
+    /// <param name="tenant">The tenant that it concerns; null for the caller's.</param>
     /// <param name="details">Further facts.</param>
-    public Task WriteAsync(ServerCallContext context, string action, string target, string details = "") =>
-        audit.AppendAsync(Describe(context, action, target, details), context.CancellationToken);
+    public Task WriteAsync(ServerCallContext context, string action, string target, string? tenant = null, string details = "")
+    {
+        AuditEntry entry = Describe(context, action, target, details);
+        return audit.AppendAsync(tenant is null ? entry : entry with { Tenant = tenant }, context.CancellationToken);
+    }
 
     /// <summary>Returns an entry about a job; null for callers without credentials, because the entry would name no caller.</summary>
     public AuditEntry? DescribeJob(ServerCallContext context, string action, string job) =>
         Callers.Of(context).IsAnonymous ? null : Describe(context, action, job, "");
 
     /// <summary>Writes an entry about a job.</summary>
-    public Task WriteJobAsync(ServerCallContext context, string action, string job) =>
-        DescribeJob(context, action, job) is { } entry ? audit.AppendAsync(entry, context.CancellationToken) : Task.CompletedTask;
+    public Task WriteJobAsync(ServerCallContext context, string action, string job, CancellationToken? cancellationToken = null) =>
+        DescribeJob(context, action, job) is { } entry
+            ? audit.AppendAsync(entry, cancellationToken ?? context.CancellationToken)
+            : Task.CompletedTask;
 
     private AuditEntry Describe(ServerCallContext context, string action, string target, string details)
     {

@@ -1,4 +1,5 @@
 using Brownian.Gateway.Requests;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
@@ -11,16 +12,17 @@ namespace Brownian.Gateway.Direct;
 public sealed class DirectContext : MemoryStageContext
 {
     private readonly JobDefinition _definition;
+    private readonly Caller _caller;
     private readonly RequestFiles _files;
     private readonly JobService _jobs;
     private readonly Action<JobEvent> _report;
 
     internal DirectContext(
-        JobDefinition definition, PlanStage stage, string? model, Dictionary<string, List<StageValue>> outputs, RequestFiles files, JobService jobs,
-        Action<JobEvent> report)
+        JobDefinition definition, Caller caller, PlanStage stage, string? model, Dictionary<string, List<StageValue>> outputs, RequestFiles files,
+        JobService jobs, Action<JobEvent> report)
         : base(stage, outputs)
     {
-        (_definition, Model, _files, _jobs, _report) = (definition, model, files, jobs, report);
+        (_definition, _caller, Model, _files, _jobs, _report) = (definition, caller, model, files, jobs, report);
     }
 
     /// <summary>
@@ -57,7 +59,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override async Task AddArtifactAsync(StageArtifact artifact, CancellationToken cancellationToken)
     {
-        JobArtifact kept = await _jobs.KeepAsync(_definition.TenantName, _definition.Id, artifact, cancellationToken);
+        JobArtifact kept = await _jobs.KeepAsync(_caller, _definition.Id, artifact, cancellationToken);
         _report(new JobEvent { Artifact = JobMessages.ToMessage(kept) });
     }
 

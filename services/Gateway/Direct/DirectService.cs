@@ -5,7 +5,6 @@ using Brownian.Gateway.Requests;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Brownian.Jobs.Catalog;
-using Brownian.Jobs.Costs;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
 using Brownian.Models.Plans;
@@ -21,9 +20,11 @@ namespace Brownian.Gateway.Direct;
 /// </summary>
 /// <param name="stages">Runs the stages.</param>
 /// <param name="jobs">Stores the images, and counts the calls for the quotas of tenants.</param>
+/// <param name="audit">The audit log.</param>
 /// <param name="clock">The time at which leases are renewed.</param>
 /// <param name="logger">Logs calls whose end could not be counted.</param>
-public sealed partial class DirectService(IDirectStages stages, JobService jobs, TimeProvider clock, ILogger<DirectService> logger)
+public sealed partial class DirectService(
+    IDirectStages stages, JobService jobs, IAuditLog audit, TimeProvider clock, ILogger<DirectService> logger)
 {
     /// <summary>How long a call counts as running after its gateway has died.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -38,11 +39,12 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
 
     /// <summary>Runs a plan and streams its events; the images can be downloaded by their ids afterwards.</summary>
     /// <param name="definition">The plan.</param>
-    /// <param name="quotas">The quotas of its tenant.</param>
+    /// <param name="caller">The caller.</param>
+    /// <param name="entry">What the audit log gets when the call is admitted; null for nothing.</param>
     /// <param name="files">The files that the plan's stages read; they stay in memory for the duration of the call.</param>
     /// <param name="cancellationToken">The call's token.</param>
     public async IAsyncEnumerable<JobEvent> GenerateAsync(
-        JobDefinition definition, TenantQuotas quotas, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
+        JobDefinition definition, Caller caller, AuditEntry? entry, RequestFiles files, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await jobs.RequireRoomAsync(cancellationToken);
         var events = Channel.CreateUnbounded<JobEvent>(new UnboundedChannelOptions { SingleReader = true });
@@ -55,7 +57,7 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
         long day;
         try
         {
-            day = await jobs.AdmitDirectAsync(direct, quotas, Lease, cancellationToken);
+            day = await AdmitAsync(direct, caller.Quotas, entry, cancellationToken);
         }
         catch
         {
@@ -93,16 +95,17 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
         async Task RunWithLimitAsync()
         {
             UsageOutcome outcome = UsageOutcome.Failed;
-            int images = 0;
+            var progress = new DirectProgress(definition);
             ITimer renewal = clock.CreateTimer(_ => _ = RenewAsync(direct), null, Lease / 3, Lease / 3);
             try
             {
                 await RunAsync(
                     definition,
+                    caller,
                     files,
                     update =>
                     {
-                        images += update.Artifact is null ? 0 : 1;
+                        progress.Add(update);
                         Report(update);
                     },
                     over.Token);
@@ -116,9 +119,7 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
             finally
             {
                 await renewal.DisposeAsync();
-                // Of a call that was not completed, the evaluations are not known exactly: those of images that were made are used.
-                long unspent = outcome == UsageOutcome.Done ? 0 : Unspent(definition, images);
-                await EndAsync(direct, day, outcome, images, unspent);
+                await EndAsync(direct, day, outcome, progress.Images, outcome == UsageOutcome.Done ? 0 : progress.Unspent);
                 // Counted until the run ends: a run may continue for a while after its caller has left, and keeps its tensors in memory meanwhile.
                 Interlocked.Decrement(ref _running);
                 events.Writer.TryComplete();
@@ -140,10 +141,20 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
         }
     }
 
-    private static long Unspent(JobDefinition definition, int images)
+    /// <summary>Admits a call, and writes the entry about it before it begins. Without the entry it does not begin.</summary>
+    private async Task<long> AdmitAsync(DirectCall direct, TenantQuotas quotas, AuditEntry? entry, CancellationToken cancellationToken)
     {
-        int all = Math.Max(1, StageWork.Of(definition.Plan) is [.., var last] ? (int)Math.Min(int.MaxValue, last.Units) : 1);
-        return definition.PixelSteps - (definition.PixelSteps / all * Math.Min(images, all));
+        long day = await jobs.AdmitDirectAsync(direct, quotas, Lease, cancellationToken);
+        try
+        {
+            await (entry is null ? Task.CompletedTask : audit.AppendAsync(entry, cancellationToken));
+            return day;
+        }
+        catch
+        {
+            await EndAsync(direct, day, UsageOutcome.Abandoned, 0, direct.PixelSteps);
+            throw;
+        }
     }
 
     private async Task RenewAsync(DirectCall direct)
@@ -175,7 +186,8 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
         Message = "Direct call {Call}: its lease or its end could not be counted for its tenant: {Details}")]
     private static partial void NotCounted(ILogger logger, string call, string details);
 
-    private async Task RunAsync(JobDefinition definition, RequestFiles files, Action<JobEvent> report, CancellationToken cancellationToken)
+    private async Task RunAsync(
+        JobDefinition definition, Caller caller, RequestFiles files, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         var outputs = new Dictionary<string, List<StageValue>>(StringComparer.Ordinal);
         foreach ((int i, PlanStage stage) in definition.Plan.Stages.Index())
@@ -188,7 +200,7 @@ public sealed partial class DirectService(IDirectStages stages, JobService jobs,
                         new StageStarted { Stage = stage.Name, Worker = "direct", Attempt = 1, QueueTime = Duration.FromTimeSpan(TimeSpan.Zero) }
                 });
             string? model = ModelOf(stage, definition.Plan.Stages.Take(i));
-            await stages.RunAsync(new DirectContext(definition, stage, model, outputs, files, jobs, report), cancellationToken);
+            await stages.RunAsync(new DirectContext(definition, caller, stage, model, outputs, files, jobs, report), cancellationToken);
             report(
                 new JobEvent
                 {

@@ -34,7 +34,9 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock, ProcessCert
     /// <param name="model">The model that the worker must serve; null for any.</param>
     /// <param name="call">Makes the call with the given headers.</param>
     /// <exception cref="RpcException">The last worker's answer; UNAVAILABLE when there is no worker.</exception>
-    /// <exception cref="Jobs.PlatformUnavailableException">The catalogue cannot be reached.</exception>
+    /// <exception cref="Jobs.PlatformUnavailableException">
+    /// The catalogue cannot be reached, or a worker refuses the gateway's credentials.
+    /// </exception>
     public async Task CallAsync(string role, string? model, Func<GrpcChannel, Metadata, Task> call)
     {
         using WorkerCall current = _calls.Begin(model);
@@ -45,6 +47,15 @@ public sealed class WorkerPool(ICatalog catalog, TimeProvider clock, ProcessCert
                 current.Headers.Add("authorization", "Bearer " + token);
             }
             await call(ChannelTo(role), current.Headers);
+        }
+        catch (RpcException exception) when (exception.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied)
+        {
+            // The client's credentials were accepted; these are the gateway's.
+            throw new Jobs.PlatformUnavailableException(
+                Jobs.PlatformPart.Workers,
+                $"a {role} refuses this gateway ({exception.Status.Detail}): set Platform:ServiceToken to the same value at gateways and workers, "
+                    + "or give both certificates (docs/tls.md)",
+                exception);
         }
         catch (RpcException) when (current.Error is { } error)
         {

@@ -2,6 +2,7 @@ using Brownian.Gateway.Access;
 using Brownian.Gateway.Requests;
 using Brownian.Hosting;
 using Brownian.Jobs;
+using Brownian.Jobs.Access;
 using Brownian.Jobs.Services;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
@@ -12,6 +13,8 @@ namespace Brownian.Gateway.Generation;
 /// <summary>Serves an image's file as the body of an HTTP response, for JSON clients.</summary>
 internal static partial class ArtifactDownload
 {
+    private const string InvalidLink = "the link is not valid, or has expired; ask its owner for a new one";
+
     /// <summary>Returns the message about an image that does not exist, or is another tenant's.</summary>
     public static string Missing(string id) => $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}";
 
@@ -24,15 +27,18 @@ internal static partial class ArtifactDownload
             ? JsonErrors.RefuseAsync(context, fault)
             : SendAsync(Callers.Of(context).Tenant, id, jobs, logger, context);
 
-    /// <summary>Responds with a file whose link is signed and has not expired; with 403 to any other link.</summary>
+    /// <summary>
+    /// Responds with a file whose link is signed and has not expired; with 403 to any other link, and to those of a disabled tenant.
+    /// </summary>
     public static async Task GetSignedAsync(
-        string id, string? expires, string? signature, ArtifactSigner signer, JobService jobs, ILogger<JobService> logger, HttpContext context)
+        string id, string? expires, string? signature, ArtifactSigner signer, IAccessStore tenants, JobService jobs, ILogger<JobService> logger,
+        HttpContext context)
     {
         try
         {
             if (!await signer.IsValidAsync(id, expires, signature, context.RequestAborted))
             {
-                await Answers.RefuseAsync(context, StatusCode.PermissionDenied, "the link is not valid, or has expired; ask its owner for a new one");
+                await Answers.RefuseAsync(context, StatusCode.PermissionDenied, InvalidLink);
                 return;
             }
         }
@@ -41,16 +47,22 @@ internal static partial class ArtifactDownload
             await UnavailableAsync(id, exception, logger, context);
             return;
         }
-        await SendAsync(null, id, jobs, logger, context);
+        await SendAsync(null, id, jobs, logger, context, tenants);
     }
 
-    private static async Task SendAsync(string? tenant, string id, JobService jobs, ILogger<JobService> logger, HttpContext context)
+    private static async Task SendAsync(
+        string? tenant, string id, JobService jobs, ILogger<JobService> logger, HttpContext context, IAccessStore? tenants = null)
     {
         try
         {
-            if (await jobs.FindArtifactAsync(tenant, id, context.RequestAborted) is not var (artifact, bytes))
+            if (await jobs.FindArtifactAsync(tenant, id, context.RequestAborted) is not var (artifact, bytes, owner))
             {
                 await Answers.RefuseAsync(context, StatusCode.NotFound, Missing(id));
+                return;
+            }
+            if (tenants is not null && await tenants.FindTenantAsync(owner, context.RequestAborted) is { IsDisabled: true })
+            {
+                await Answers.RefuseAsync(context, StatusCode.PermissionDenied, InvalidLink);
                 return;
             }
             await Results.Bytes(bytes, artifact.MediaType).ExecuteAsync(context);

@@ -50,11 +50,19 @@ public sealed partial class GenerationService(
         {
             (JobDefinition definition, RequestFiles files) =
                 await DefineAsync(request, Read(request, out List<FieldFault> faults), faults, context);
-            await trail.WriteJobAsync(context, "direct.generate", definition.Id);
-            await foreach (JobEvent update in direct.GenerateAsync(
-                WithDeadline(definition, CallDeadline(context)), Callers.Of(context).Quotas, files, left))
+            AuditEntry? entry = trail.DescribeJob(context, "direct.generate", definition.Id);
+            try
             {
-                await responseStream.WriteAsync(update, left);
+                await foreach (JobEvent update in direct.GenerateAsync(
+                    WithDeadline(definition, CallDeadline(context)), Callers.Of(context), entry, files, left))
+                {
+                    await responseStream.WriteAsync(update, left);
+                }
+            }
+            catch (Exception exception) when (exception is InvalidOperationException or IOException && left.IsCancellationRequested)
+            {
+                // The client left.
+                throw new OperationCanceledException(left);
             }
             return;
         }
@@ -78,7 +86,7 @@ public sealed partial class GenerationService(
             // A job that another client submitted under the same key is left to that client.
             if (!request.Detach && isOwn)
             {
-                await CancelAsync(TenantOf(context), job.Definition.Id);
+                await CancelAsync(job.Definition.Id, context);
             }
             throw new OperationCanceledException(left);
         }
@@ -167,7 +175,7 @@ public sealed partial class GenerationService(
         return new CancelJobResponse
         {
             Cancelled = cancelled && job.Record.Phase == JobPhase.Cancelled,
-            Job = await estimates.DescribeAsync(job, context.CancellationToken),
+            Job = await DescribeAsync(job, context),
         };
     }
 
@@ -185,13 +193,13 @@ public sealed partial class GenerationService(
         JobDefinition definition = requests.Again(job);
         StoredJob again = await jobService.SubmitAsync(
             definition, [], Callers.Of(context).Quotas, trail.DescribeJob(context, "job.retry", definition.Id), context.CancellationToken);
-        return await estimates.DescribeAsync(again, context.CancellationToken);
+        return await DescribeAsync(again, context);
     }
 
     /// <inheritdoc/>
     public override async Task GetArtifact(GetArtifactRequest request, IServerStreamWriter<ArtifactChunk> responseStream, ServerCallContext context)
     {
-        (JobArtifact artifact, byte[] bytes) = await jobService.FindArtifactAsync(TenantOf(context), request.Id, context.CancellationToken)
+        (JobArtifact artifact, byte[] bytes, _) = await jobService.FindArtifactAsync(TenantOf(context), request.Id, context.CancellationToken)
             ?? throw new RpcException(new Status(StatusCode.NotFound, ArtifactDownload.Missing(request.Id)));
         for (int start = 0; start < bytes.Length; start += Chunk)
         {
@@ -224,7 +232,7 @@ public sealed partial class GenerationService(
     /// <inheritdoc/>
     [Requires(Permission.Generate)]
     public override Task<UploadedImage> Upload(IAsyncStreamReader<UploadChunk> requestStream, ServerCallContext context) =>
-        uploads.StoreAsync(UploaderOf(context), requestStream.ReadAllAsync(context.CancellationToken), context.CancellationToken);
+        uploads.StoreAsync(UploaderOf(context), requestStream.ReadAllAsync(), context.CancellationToken);
 
     /// <inheritdoc/>
     [Requires(Permission.Generate)]
@@ -286,12 +294,20 @@ public sealed partial class GenerationService(
     private static JobDefinition WithDeadline(JobDefinition definition, DateTimeOffset? callDeadline) =>
         callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
 
-    private async Task CancelAsync(string tenant, string id)
+    /// <summary>Describes a job to a caller; without its content to one that may not read jobs.</summary>
+    private Task<Job> DescribeAsync(StoredJob job, ServerCallContext context) => Callers.Of(context).Permissions.HasFlag(Permission.Read)
+        ? estimates.DescribeAsync(job, context.CancellationToken)
+        : Task.FromResult(new Job { Id = job.Definition.Id, State = JobMessages.ToMessage(job).State });
+
+    private async Task CancelAsync(string id, ServerCallContext context)
     {
         try
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            await jobService.CancelAsync(tenant, id, deadline.Token);
+            if (await jobService.CancelAsync(TenantOf(context), id, deadline.Token) is (_, true))
+            {
+                await trail.WriteJobAsync(context, "job.cancel", id, deadline.Token);
+            }
         }
         catch (Exception exception) when (exception is Jobs.PlatformUnavailableException or OperationCanceledException)
         {

@@ -143,8 +143,8 @@ public sealed class RequestService(
     }
 
     /// <summary>
-    /// Returns the pixel-steps of a plan: of each denoise stage, the pixels of its images times its evaluations. A plan without one counts as one
-    /// evaluation of its images.
+    /// Returns the pixel-steps of a plan: of each denoise stage, the pixels of its images times its evaluations, for each prompt that is joined by
+    /// AND. A plan without one counts as one evaluation of its images.
     /// </summary>
     private static long PixelStepsOf(Plan plan, List<ModelCard> models)
     {
@@ -154,7 +154,7 @@ public sealed class RequestService(
         {
             int scale = models.FirstOrDefault(model => model.Name == plan.Stages[i].Model)?.Facts.Scale ?? 1;
             long pixels = work[i].Pixels * scale * scale;
-            steps += plan.Stages[i].Kind == StageKind.Denoise ? pixels * work[i].Units : 0;
+            steps += plan.Stages[i].Kind == StageKind.Denoise ? pixels * work[i].Passes * work[i].Units : 0;
             images = Math.Max(images, pixels * work[i].Units);
         }
         return steps > 0 ? steps : images;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Brownian.Formats.Images;
 using Brownian.Formats.Tensors;
@@ -10,6 +11,7 @@ using Brownian.Jobs.Uploads;
 using Brownian.Models.Families;
 using Brownian.V1;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace Brownian.Gateway.Uploads;
 
@@ -35,9 +37,12 @@ public sealed partial class UploadService(
     private const int MaxChunks = MaxImageBytes >> 12;
 
     /// <summary>The growth, in bytes, after which more room is reserved for an upload that is received in chunks; it is kept in memory.</summary>
-    private const int ReservedAtOnce = 4 << 20;
+    private const int ReservedAtOnce = 1 << 18;
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
+
+    /// <summary>When a caller asks again whose images fill its quota: they are removed one by one.</summary>
+    private static readonly TimeSpan ImageTime = TimeSpan.FromMinutes(1);
 
     /// <summary>The time limit for removing what a refused upload left.</summary>
     private static readonly TimeSpan CleaningTime = TimeSpan.FromSeconds(2);
@@ -51,6 +56,7 @@ public sealed partial class UploadService(
     /// <param name="cancellationToken">Stops the upload.</param>
     /// <exception cref="FieldFaultException">The file is not an image, or is too large.</exception>
     /// <exception cref="AdmissionException">There is no room for the file now.</exception>
+    /// <exception cref="RpcException">The sender is silent for too long.</exception>
     public async Task<UploadedImage> StoreAsync(Uploader uploader, IAsyncEnumerable<UploadChunk> chunks, CancellationToken cancellationToken)
     {
         await jobs.RequireRoomAsync(cancellationToken);
@@ -60,7 +66,9 @@ public sealed partial class UploadService(
         int count = 0;
         try
         {
-            await foreach (UploadChunk chunk in chunks.WithCancellation(cancellationToken))
+            using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            silence.CancelAfter(limits.MaxSilence);
+            await foreach (UploadChunk chunk in InTimeAsync(chunks, silence, cancellationToken))
             {
                 if (++count > MaxChunks)
                 {
@@ -68,7 +76,8 @@ public sealed partial class UploadService(
                 }
                 RequireSize(bytes.WrittenCount + (long)chunk.Data.Length);
                 bytes.Write(chunk.Data.Span);
-                if (bytes.WrittenCount - reserved >= ReservedAtOnce)
+                // The first chunk too, so that no caller holds more memory than its room.
+                if (reserved == 0 || bytes.WrittenCount - reserved >= ReservedAtOnce)
                 {
                     reserved = bytes.WrittenCount;
                     await ReserveAsync(id, uploader, reserved, cancellationToken);
@@ -87,6 +96,34 @@ public sealed partial class UploadService(
                 await RemoveAsync(id);
             }
             throw;
+        }
+    }
+
+    /// <summary>Returns the chunks of a sender, as long as it sends.</summary>
+    private async IAsyncEnumerable<UploadChunk> InTimeAsync(
+        IAsyncEnumerable<UploadChunk> chunks, CancellationTokenSource silence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using IAsyncEnumerator<UploadChunk> received = chunks.GetAsyncEnumerator(silence.Token);
+        while (await NextAsync())
+        {
+            yield return received.Current;
+            silence.CancelAfter(limits.MaxSilence);
+        }
+
+        async Task<bool> NextAsync()
+        {
+            try
+            {
+                return await received.MoveNextAsync();
+            }
+            catch (Exception exception) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw new RpcException(new Status(
+                    StatusCode.DeadlineExceeded,
+                    string.Create(
+                        CultureInfo.InvariantCulture, $"no chunk came for {limits.MaxSilence.TotalSeconds:0.##} s; the upload is discarded"),
+                    exception));
+            }
         }
     }
 
@@ -232,14 +269,15 @@ public sealed partial class UploadService(
 
     private async Task ReserveAsync(string id, Uploader uploader, long bytes, CancellationToken cancellationToken)
     {
-        UploadLimits own = uploader.Limit(
-            limits, uploader.Caller.Quotas.StoredBytes is null ? 0 : await tenants.ImageBytesAsync(uploader.Caller.Tenant, cancellationToken));
         bool hasQuota = uploader.Caller.Quotas.StoredBytes is not null;
+        long images = hasQuota ? await tenants.ImageBytesAsync(uploader.Caller.Tenant, cancellationToken) : 0;
+        UploadLimits own = uploader.Limit(limits, images);
         string who = uploader.Caller.IsAnonymous ? "from this address" : $"of the tenant {uploader.Caller.Tenant}";
         string setting = hasQuota ? "the quota stored_bytes" : nameof(Hosting.PlatformOptions.MaxUploadBytesPerAddress);
+        long allowed = uploader.Caller.Quotas.StoredBytes ?? limits.MaxBytesPerOwner;
         // A file that can never fit is a fault of the request; one that does not fit beside others is refused for a while.
-        (string name, long most) = Math.Min(uploader.Caller.Quotas.StoredBytes ?? long.MaxValue, limits.MaxBytesPerOwner) <= limits.MaxBytes
-            ? (setting, uploader.Caller.Quotas.StoredBytes ?? limits.MaxBytesPerOwner)
+        (string name, long most) = allowed <= limits.MaxBytes
+            ? (setting, allowed)
             : (nameof(Hosting.PlatformOptions.MaxUploadBytes), limits.MaxBytes);
         if (bytes > most)
         {
@@ -252,9 +290,16 @@ public sealed partial class UploadService(
         string held = refusal.Bound switch
         {
             UploadBound.CountPerOwner => $"{limits.MaxCountPerOwner} uploads {who} are kept, the most allowed (MaxUploadsPerAddress)",
-            UploadBound.BytesPerOwner => $"uploads {who} would exceed {own.MaxBytesPerOwner} bytes ({setting})",
+            UploadBound.BytesPerOwner when images > 0 =>
+                $"{images} bytes of images are stored, and with them uploads {who} would exceed {allowed} bytes ({setting})",
+            UploadBound.BytesPerOwner => $"uploads {who} would exceed {allowed} bytes ({setting})",
             _ => $"all uploads would exceed {limits.MaxBytes} bytes (MaxUploadBytes)",
         };
+        if (images > 0 && refusal.Bound == UploadBound.BytesPerOwner)
+        {
+            // Images may be removed before the oldest upload expires.
+            throw new AdmissionException(held) { RetryAfter = refusal.RetryAfter < ImageTime ? refusal.RetryAfter : ImageTime };
+        }
         DateTimeOffset again = jobs.Now + refusal.RetryAfter;
         string message = string.Create(CultureInfo.InvariantCulture, $"{held}; the oldest expires at {again:yyyy-MM-ddTHH:mm:ssZ}");
         throw new AdmissionException(message) { RetryAfter = refusal.RetryAfter };

@@ -186,6 +186,11 @@ public sealed class BrownianClient : IDisposable
     public static IReadOnlyList<(string Field, string Description)> FaultsOf(RpcException exception) =>
         [.. exception.GetRpcStatus()?.GetDetail<BadRequest>()?.FieldViolations.Select(violation => (violation.Field, violation.Description)) ?? []];
 
+    /// <summary>Returns the time after which a refused call may be admitted; null when the server states none.</summary>
+    /// <param name="exception">The server's answer.</param>
+    public static TimeSpan? RetryAfterOf(RpcException exception) =>
+        exception.GetRpcStatus()?.GetDetail<RetryInfo>()?.RetryDelay.ToTimeSpan();
+
     /// <inheritdoc/>
     public void Dispose()
     {

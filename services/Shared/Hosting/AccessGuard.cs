@@ -46,14 +46,16 @@ internal sealed class AccessGuard(
         Permission required = context.GetEndpoint() is { } endpoint ? RequiredBy(endpoint) : Permission.None;
         if (required == Permission.None)
         {
-            await next(context).ConfigureAwait(false);
+            // Streams of health can be open too.
+            await limits.RunAsync(context, Caller.Anonymous, next).ConfigureAwait(false);
             return;
         }
         Caller? caller;
         try
         {
-            (caller, string? problem) = await authenticator.AuthenticateAsync(context).ConfigureAwait(false);
-            (StatusCode code, string message) = Check(context, caller, required) ?? (StatusCode.OK, "");
+            Authentication found = await authenticator.AuthenticateAsync(context).ConfigureAwait(false);
+            caller = found.Caller;
+            (StatusCode code, string message) = Check(context, found, required) ?? (StatusCode.OK, "");
             if (code == StatusCode.Unauthenticated
                 && context.GetEndpoint()!.Metadata.GetMetadata<RequiresAttribute>() is { IsCheckedByService: true })
             {
@@ -62,8 +64,8 @@ internal sealed class AccessGuard(
             }
             if (code != StatusCode.OK)
             {
-                refusals.Report(context, caller, code);
-                await Answers.RefuseAsync(context, code, problem ?? message).ConfigureAwait(false);
+                refusals.Report(context, caller ?? found.Refused, code);
+                await Answers.RefuseAsync(context, code, message).ConfigureAwait(false);
                 return;
             }
             // Callers with a key or a token have their quotas already.
@@ -84,12 +86,13 @@ internal sealed class AccessGuard(
     }
 
     /// <summary>Returns why a call is refused; null when it is not.</summary>
-    private (StatusCode Code, string Message)? Check(HttpContext context, Caller? caller, Permission required)
+    private (StatusCode Code, string Message)? Check(HttpContext context, Authentication found, Permission required)
     {
+        Caller? caller = found.Caller;
         bool isOperators = ListeningPorts.PortOf(context) == ListeningPort.Operators;
         return isOperators && !operators.Allows(context.Connection.RemoteIpAddress)
             ? (StatusCode.PermissionDenied, "the operators' interface cannot be called from this address")
-            : caller is null ? (StatusCode.Unauthenticated, "")
+            : caller is null ? (found.Code, found.Problem ?? "")
             : caller.Permissions.HasFlag(required) ? null
             : !caller.IsAnonymous ? (StatusCode.PermissionDenied, $"this call needs the scope {Scopes.NamesOf(required)[0]}")
             : (StatusCode.Unauthenticated, isOperators ? operators.WrongToken : "credentials are required");

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
+using Grpc.Core;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Http;
@@ -19,10 +20,12 @@ namespace Brownian.Hosting;
 /// <param name="operators">The operators' tokens.</param>
 /// <param name="quotas">The quotas of tenants.</param>
 /// <param name="clock">The time.</param>
+/// <param name="role">The role of the process.</param>
 internal sealed class Authenticator(
-    PlatformOptions options, IAccessStore store, OperatorAccess operators, CallerQuotas quotas, TimeProvider clock)
+    PlatformOptions options, IAccessStore store, OperatorAccess operators, CallerQuotas quotas, TimeProvider clock, ServiceRole role)
 {
     private const string Scheme = "Bearer ";
+    private const string WrongKey = "the API key is unknown, expired or revoked";
 
     /// <summary>Adds the validation of an issuer's tokens, if the settings name one.</summary>
     public static void AddIssuer(IServiceCollection services, PlatformOptions options)
@@ -53,32 +56,34 @@ internal sealed class Authenticator(
 
     /// <summary>Returns the caller, or why its credentials are not accepted.</summary>
     /// <exception cref="PlatformUnavailableException">The store or the issuer cannot be reached.</exception>
-    public async Task<(Caller? Caller, string? Problem)> AuthenticateAsync(HttpContext context)
+    public async Task<Authentication> AuthenticateAsync(HttpContext context)
     {
         string given = context.Request.Headers.Authorization.ToString();
         bool isOperators = ListeningPorts.PortOf(context) == ListeningPort.Operators;
+        // Gateways send the services' token to workers, and no caller of a gateway has it.
+        bool isGateway = role == ServiceRole.Gateway;
         if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
             if (FindCertificate(context, isOperators) is { } holder)
             {
-                return (holder, null);
+                return new Authentication(holder);
             }
             // Where nothing is required, a header of another scheme is a proxy's.
             return options.RequiresAuthentication || (isOperators && operators.HasMetricsToken)
-                ? (null, "credentials are required: send an API key or a token as \"authorization: Bearer KEY\"")
-                : (Caller.Anonymous, null);
+                ? new Authentication(null, "credentials are required: send an API key or a token as \"authorization: Bearer KEY\"")
+                : new Authentication(Caller.Anonymous);
         }
         string token = given[Scheme.Length..].Trim();
-        if ((isOperators ? operators.Find(token) : operators.FindService(token)) is { } known)
+        if ((isOperators ? operators.Find(token) : isGateway ? null : operators.FindService(token)) is { } known)
         {
-            return (known, null);
+            return new Authentication(known);
         }
         if (KeyText.IsKey(token))
         {
             return await FindKeyAsync(token, context.RequestAborted).ConfigureAwait(false);
         }
         return options.OidcAuthority is null || isOperators && !token.Contains('.', StringComparison.Ordinal)
-            ? (null, isOperators ? operators.WrongToken : "the API key is unknown, expired or revoked")
+            ? new Authentication(null, isOperators ? operators.WrongToken : WrongKey)
             : await ReadTokenAsync(context).ConfigureAwait(false);
     }
 
@@ -103,20 +108,24 @@ internal sealed class Authenticator(
             : null;
     }
 
-    private async Task<(Caller? Caller, string? Problem)> FindKeyAsync(string token, CancellationToken cancellationToken)
+    private async Task<Authentication> FindKeyAsync(string token, CancellationToken cancellationToken)
     {
-        const string Problem = "the API key is unknown, expired or revoked";
         if (!KeyText.TryParse(token, out KeyText? text))
         {
-            return (null, Problem);
+            return new Authentication(null, WrongKey);
         }
         (ApiKey? key, Tenant? tenant) = await store.FindKeyAsync(text.Id, cancellationToken).ConfigureAwait(false);
-        return key is null || !text.Matches(key.Hash) || !key.IsValid(clock.GetUtcNow()) ? (null, Problem)
-            : tenant is null or { IsDisabled: true } ? (null, $"the tenant {key.Tenant} is disabled")
-            : (new Caller(key.Tenant, "key:" + key.Id, key.Permissions) { Quotas = quotas.Of(tenant) }, null);
+        if (key is null || !text.Matches(key.Hash))
+        {
+            return new Authentication(null, WrongKey);
+        }
+        var caller = new Caller(key.Tenant, "key:" + key.Id, key.Permissions);
+        return !key.IsValid(clock.GetUtcNow()) ? new Authentication(null, WrongKey) { Refused = caller }
+            : tenant is null or { IsDisabled: true } ? Disabled(caller)
+            : new Authentication(caller with { Quotas = quotas.Of(tenant) });
     }
 
-    private async Task<(Caller? Caller, string? Problem)> ReadTokenAsync(HttpContext context)
+    private async Task<Authentication> ReadTokenAsync(HttpContext context)
     {
         AuthenticateResult result;
         try
@@ -130,7 +139,7 @@ internal sealed class Authenticator(
         }
         if (result.Principal is not { } principal)
         {
-            return (null, "the token is not valid: " + (result.Failure switch
+            return new Authentication(null, "the token is not valid: " + (result.Failure switch
             {
                 SecurityTokenExpiredException => "it has expired",
                 SecurityTokenInvalidAudienceException => "it is for another audience",
@@ -142,14 +151,17 @@ internal sealed class Authenticator(
         string name = principal.FindFirstValue(options.OidcTenantClaim) ?? "";
         if (!Tenant.IsName(name) || await store.FindTenantAsync(name, context.RequestAborted).ConfigureAwait(false) is not { } tenant)
         {
-            return (null, $"the token's claim {options.OidcTenantClaim} names no tenant: create it with \"brownian tenants set NAME\"");
+            return new Authentication(
+                null, $"the token's claim {options.OidcTenantClaim} names no tenant: create it with \"brownian tenants set NAME\"");
         }
         Role role = principal.FindAll(options.OidcRoleClaim).Select(claim => Roles.Find(claim.Value)).Max() ?? Role.User;
-        return tenant.IsDisabled
-            ? (null, $"the tenant {name} is disabled")
-            : (new Caller(name, "oidc:" + (subject.Length <= 128 ? subject : subject[..128]), Roles.PermissionsOf(role))
-            {
-                Quotas = quotas.Of(tenant),
-            }, null);
+        var caller = new Caller(name, "oidc:" + Printable(subject), Roles.PermissionsOf(role));
+        return tenant.IsDisabled ? Disabled(caller) : new Authentication(caller with { Quotas = quotas.Of(tenant) });
     }
+
+    /// <summary>Returns a subject for lines of logs: an issuer may let its users choose it.</summary>
+    private static string Printable(string subject) => new([.. subject.Take(128).Select(letter => char.IsControl(letter) ? '?' : letter)]);
+
+    private static Authentication Disabled(Caller caller) =>
+        new(null, $"the tenant {caller.Tenant} is disabled") { Code = StatusCode.PermissionDenied, Refused = caller };
 }

@@ -2,7 +2,7 @@ namespace Brownian.Hosting;
 
 /// <summary>
 /// The data folder of one process, which no other process uses at the same time. The folder is locked by the operating system; the lock ends with the
-/// process, however the process ends.
+/// process, however the process ends. A new folder is for its user alone, because it contains prompts, images and the secret of signed links.
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class DataFolder : IDisposable
     {
         try
         {
-            Directory.CreateDirectory(folder);
+            Create(folder);
             _lock = new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException exception) when (IsHeld(exception))
@@ -34,8 +34,25 @@ internal sealed class DataFolder : IDisposable
     /// <summary>The folder's path.</summary>
     public string FullPath { get; }
 
+    /// <summary>Whether other users of the machine can read the folder.</summary>
+    public bool IsOpen => !OperatingSystem.IsWindows() && (File.GetUnixFileMode(FullPath) & Others) != 0;
+
+    private static UnixFileMode Others => UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
+
+    private static void Create(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
 
     /// <summary>Whether another process has the file open: a sharing violation on Windows, EAGAIN on Linux and on macOS.</summary>
     private static bool IsHeld(IOException exception) => exception.HResult is unchecked((int)0x80070020) or 11 or 35;

@@ -75,8 +75,9 @@ internal sealed class FaultInterceptor(ILogger<FaultInterceptor> logger, ServerP
     private RpcException Translate(Exception exception, ServerCallContext context) => exception switch
     {
         FieldFaultException faults => Rich(StatusCode.InvalidArgument, faults.Message, faults.ToMessage()),
-        AdmissionException admission => Rich(
-            StatusCode.ResourceExhausted, admission.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(admission.RetryAfter) }),
+        AdmissionException { RetryAfter: { } again } => Rich(
+            StatusCode.ResourceExhausted, exception.Message, new RetryInfo { RetryDelay = Duration.FromTimeSpan(again) }),
+        AdmissionException => Rich(StatusCode.ResourceExhausted, exception.Message),
         IdempotencyConflictException => Rich(StatusCode.AlreadyExists, exception.Message),
         UploadMissingException => Rich(StatusCode.FailedPrecondition, exception.Message),
         PlatformUnavailableException { IsFull: true } full => Full(full, context),

@@ -34,8 +34,8 @@ public static class GrpcDefaults
         builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains("ready")));
         builder.Map(app =>
         {
-            // Before all other middleware: a preflight request reaches no service.
-            app.UseCors();
+            // Before all other middleware: a preflight request reaches no service. Web pages call clients' ports only.
+            app.UseWhen(context => ListeningPorts.PortOf(context) == ListeningPort.Public, clients => clients.UseCors());
             // Otherwise the HTTP port of a worker would accept the calls for which its gRPC port requires a client certificate.
             bool isOpen = builder.Role == ServiceRole.Gateway || !app.Services.GetRequiredService<ProcessCertificates>().CanRequire;
             app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = isOpen });

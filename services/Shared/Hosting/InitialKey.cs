@@ -7,6 +7,23 @@ namespace Brownian.Hosting;
 /// <param name="File">The file that contains it; null for a key of the settings.</param>
 public sealed record InitialKey(KeyText? Text, string? File)
 {
+    /// <summary>Replaces the key in the file by the one with which it was rotated, so that commands of the same machine go on.</summary>
+    /// <param name="id">The id of the key that was rotated.</param>
+    /// <param name="rotated">The new key.</param>
+    /// <returns>Whether the file contained the key.</returns>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file cannot be written.</exception>
+    public bool Rotate(string id, KeyText rotated)
+    {
+        if (File is null || !System.IO.File.Exists(File)
+            || !KeyText.TryParse(System.IO.File.ReadAllText(File).Trim(), out KeyText? stored) || stored.Id != id)
+        {
+            return false;
+        }
+        SecretFile.Write(File, rotated.ToString());
+        return true;
+    }
+
     /// <summary>The file in a data folder that contains the first API key.</summary>
     public const string FileName = "api-key";
 

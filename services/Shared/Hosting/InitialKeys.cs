@@ -31,7 +31,7 @@ public sealed class InitialKeys(InitialKey initial, IAccessStore store, TimeProv
         {
             try
             {
-                await store.TryAddKeyAsync(
+                bool added = await store.TryAddKeyAsync(
                     new ApiKey
                     {
                         Id = text.Id,
@@ -44,7 +44,14 @@ public sealed class InitialKeys(InitialKey initial, IAccessStore store, TimeProv
                     stoppingToken).ConfigureAwait(false);
                 if (initial.File is { } file)
                 {
-                    PlatformLog.InitialKey(logger, file);
+                    if (added || (await store.FindKeyAsync(text.Id, stoppingToken).ConfigureAwait(false)).Key?.IsValid(clock.GetUtcNow()) == true)
+                    {
+                        PlatformLog.InitialKey(logger, file);
+                    }
+                    else
+                    {
+                        PlatformLog.InitialKeyEnded(logger, file);
+                    }
                 }
                 return;
             }

@@ -162,7 +162,7 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         {
             faults.Add(new FieldFault(
                 PlatformOptions.Field(nameof(PlatformOptions.Authentication)),
-                $"is missing; other machines can reach {string.Join(" and ", open)}; allowed: {Values}"));
+                $"is missing; other machines can reach {string.Join(" and ", open)}; allowed: {Values}. On the command line: serve --require-keys"));
         }
         if (options.InitialKey is { } key && !KeyText.TryParse(key, out _))
         {

@@ -17,13 +17,7 @@ internal static class SecretFile
                 return File.ReadAllText(file).Trim();
             }
             string secret = create();
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-            using var writer = new StreamWriter(file, options);
-            writer.WriteLine(secret);
+            Write(file, secret);
             return secret;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -31,5 +25,25 @@ internal static class SecretFile
             throw new FieldFaultException(new FieldFault(
                 PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), $"{what} cannot be stored in {file}: {exception.Message}"));
         }
+    }
+
+    /// <summary>Writes or replaces a secret, whole or not at all.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="secret">The secret.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file cannot be written.</exception>
+    public static void Write(string file, string secret)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+        string aside = file + ".new";
+        using (var writer = new StreamWriter(aside, options))
+        {
+            writer.WriteLine(secret);
+        }
+        File.Move(aside, file, overwrite: true);
     }
 }

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Brownian.Jobs.Redis;
 
-/// <summary>The audit log in a Redis server: two streams, of what was done and of refused calls.</summary>
+/// <summary>The audit log in a Redis server: streams of what operators did, of what tenants did, and of refused calls.</summary>
 /// <param name="redis">The server.</param>
 public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
 {
@@ -12,12 +12,14 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
 
     private RedisKey Refused => redis.Key("audit:refused");
 
-    /// <summary>The stream of what was done. The entries about jobs are written with the jobs.</summary>
-    public static RedisKey Done(RedisConnection redis) => redis.Key("audit");
+    private RedisKey Acts => redis.Key("audit");
+
+    /// <summary>The stream of what tenants did. The entries about submissions are written with the jobs.</summary>
+    public static RedisKey OfTenants(RedisConnection redis) => redis.Key("audit:jobs");
 
     /// <inheritdoc/>
     public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
-        AppendAsync(Done(redis), entry, IAuditLog.Kept, cancellationToken);
+        AppendAsync(entry.IsOfTenant ? OfTenants(redis) : Acts, entry, IAuditLog.Kept, cancellationToken);
 
     /// <inheritdoc/>
     public Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken) =>
@@ -27,9 +29,12 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
     public async Task<IReadOnlyList<AuditEntry>> ReadAsync(
         string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken)
     {
-        IReadOnlyList<AuditEntry> done = await ReadAsync(Done(redis), tenant, before, most, cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<AuditEntry> refused = await ReadAsync(Refused, tenant, before, most, cancellationToken).ConfigureAwait(false);
-        return [.. done.Concat(refused).OrderByDescending(entry => entry.Time).Take(most)];
+        var entries = new List<AuditEntry>();
+        foreach (RedisKey stream in (RedisKey[])[Acts, OfTenants(redis), Refused])
+        {
+            entries.AddRange(await ReadAsync(stream, tenant, before, most, cancellationToken).ConfigureAwait(false));
+        }
+        return [.. entries.OrderByDescending(entry => entry.Time).Take(most)];
     }
 
     private Task<RedisValue> AppendAsync(RedisKey stream, AuditEntry entry, int kept, CancellationToken cancellationToken) => redis.UseAsync(

@@ -477,7 +477,7 @@ public sealed class RedisJobStore : IJobStore
     [
         JobKey(id), EventsKey(id), _redis.Key("due"), _redis.Key("active"), _redis.Key("queues"), QueueKey(""), _redis.Key("jobs"),
         _redis.Key("idempotency"), JobKey(""),
-        PreviewKey(""), OutboxKey, RedisTenants.Prefix(_redis), RedisAuditLog.Done(_redis),
+        PreviewKey(""), OutboxKey, RedisTenants.Prefix(_redis), RedisAuditLog.OfTenants(_redis),
     ];
 
     private RedisValue[] Columns(StoredJob job)

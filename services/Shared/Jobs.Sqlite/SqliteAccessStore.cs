@@ -12,8 +12,11 @@ public sealed class SqliteAccessStore : IAccessStore, IAuditLog, IDisposable
     /// <summary>The number of entries after which old ones are removed.</summary>
     private const int Swept = 1000;
 
+    /// <summary>The logs: what operators did, refused calls, what tenants did.</summary>
+    private const int Acts = 0, Refusals = 1, OfTenants = 2;
+
     private readonly SqliteDatabase _database;
-    private long _appended;
+    private readonly long[] _appended = new long[3];
 
     private SqliteAccessStore(SqliteDatabase database) => _database = database;
 
@@ -77,10 +80,11 @@ public sealed class SqliteAccessStore : IAccessStore, IAuditLog, IDisposable
     });
 
     /// <inheritdoc/>
-    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(entry, 0, IAuditLog.Kept);
+    public Task AppendAsync(AuditEntry entry, CancellationToken cancellationToken) =>
+        AppendAsync(entry, entry.IsOfTenant ? OfTenants : Acts, IAuditLog.Kept);
 
     /// <inheritdoc/>
-    public Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(entry, 1, IAuditLog.KeptRefusals);
+    public Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(entry, Refusals, IAuditLog.KeptRefusals);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<AuditEntry>> ReadAsync(string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken) =>
@@ -102,16 +106,16 @@ public sealed class SqliteAccessStore : IAccessStore, IAuditLog, IDisposable
             ? tenant
             : name == Tenant.Default ? Tenant.OfDefault : null;
 
-    private Task<int> AppendAsync(AuditEntry entry, int refused, int kept) => _database.UseAsync(() =>
+    private Task<int> AppendAsync(AuditEntry entry, int log, int kept) => _database.UseAsync(() =>
     {
         (string, object?)[] named =
         [
-            ("$refused", refused), ("$time", entry.Time.ToUnixTimeMilliseconds()), ("$tenant", entry.Tenant), ("$entry", JobJson.Write(entry)),
+            ("$refused", log), ("$time", entry.Time.ToUnixTimeMilliseconds()), ("$tenant", entry.Tenant), ("$entry", JobJson.Write(entry)),
             ("$kept", kept),
         ];
         _database.Run("INSERT INTO audit (refused, time, tenant, entry) VALUES ($refused, $time, $tenant, $entry)", named);
         // The newest entries are found by counting, so old ones are removed now and then only.
-        return ++_appended % Swept != 0 ? 0 : _database.Run(
+        return ++_appended[log] % Swept != 0 ? 0 : _database.Run(
             "DELETE FROM audit WHERE refused = $refused AND id <= "
                 + "(SELECT id FROM audit WHERE refused = $refused ORDER BY id DESC LIMIT 1 OFFSET $kept)",
             named);

@@ -21,6 +21,9 @@ public enum PlatformPart
     /// <summary>A requested model, while workers are starting and have not announced theirs.</summary>
     Model,
 
+    /// <summary>The workers, which do not accept this gateway's calls.</summary>
+    Workers,
+
     /// <summary>The OpenID Connect issuer of tokens.</summary>
     Issuer,
 }

@@ -37,6 +37,7 @@ public sealed class PlatformUnavailableException(PlatformPart part, string detai
         PlatformPart.Submission => "the submission took too long and was abandoned; try again later",
         PlatformPart.Models => "no worker has announced a model yet; try again later",
         PlatformPart.Model => "the workers are starting and have not announced the model yet; try again later",
+        PlatformPart.Workers => "the workers cannot be used now; try again later",
         PlatformPart.Issuer => "the issuer of tokens cannot be reached now; try again later",
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, null),
     };

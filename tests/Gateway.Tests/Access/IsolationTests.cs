@@ -152,6 +152,12 @@ public sealed class IsolationTests : IAsyncLifetime
         {
             Assert.Equal((wrong, HttpStatusCode.Forbidden), (wrong, (await _node.Http.GetAsync(wrong, Stop)).StatusCode));
         }
+        // A disabled tenant's links end with it.
+        foreach ((bool isDisabled, HttpStatusCode code) in new[] { (true, HttpStatusCode.Forbidden), (false, HttpStatusCode.OK) })
+        {
+            await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = "acme", Disabled = isDisabled }, cancellationToken: Stop);
+            Assert.Equal(code, (await _node.Http.GetAsync(link.Path, Stop)).StatusCode);
+        }
     }
 
     public async ValueTask InitializeAsync()

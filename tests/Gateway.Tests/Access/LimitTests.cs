@@ -10,7 +10,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Tenant = Brownian.Jobs.Access.Tenant;
+using Caller = Brownian.Jobs.Access.Caller;
 
 namespace Brownian.Gateway.Tests.Access;
 
@@ -54,6 +54,24 @@ public sealed class LimitTests : IDisposable
     }
 
     [Fact]
+    public async Task Streams_that_need_no_credentials_count_too()
+    {
+        await using Node node = await StartAsync(_stubs.Add(), "MaxCallsPerCaller=3");
+        using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(node.GrpcAddress);
+        var health = new Grpc.Health.V1.Health.HealthClient(channel);
+        var streams = new List<AsyncServerStreamingCall<Grpc.Health.V1.HealthCheckResponse>>();
+        for (int i = 0; i < 3; i++)
+        {
+            streams.Add(health.Watch(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop));
+            Assert.True(await streams[i].ResponseStream.MoveNext(Stop));
+        }
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await health.CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: Stop));
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        streams.ForEach(stream => stream.Dispose());
+    }
+
+    [Fact]
     public async Task Connections_of_an_address_beyond_the_limit_are_closed_until_one_ends()
     {
         const int Most = 5;
@@ -91,7 +109,7 @@ public sealed class LimitTests : IDisposable
         byte[] large = new byte[32 << 20];
         string job = Guid.CreateVersion7().ToString("n");
         await node.Services.GetRequiredService<JobService>().KeepAsync(
-            Tenant.Default, job, new StageArtifact(0, 1, 8, 8, "image/png", large), Stop);
+            Caller.Anonymous, job, new StageArtifact(0, 1, 8, 8, "image/png", large), Stop);
 
         using TcpClient sender = await SendAsync(
             node, "POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Brownian.Client;
 using Brownian.Hosting;
 using Brownian.Jobs.Access;
 using Brownian.V1;
@@ -14,6 +15,7 @@ public sealed class QuotaDoorTests : IAsyncLifetime
     private readonly Stubs _stubs = new();
     private Node _node = null!;
     private string _model = "";
+    private string _slowModel = "";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -31,11 +33,13 @@ public sealed class QuotaDoorTests : IAsyncLifetime
     public async Task Each_door_that_counts_refuses_a_tenant_over_a_quota_and_says_when_to_come_back(string quota)
     {
         string tenant = "full-" + quota.Replace('_', '-');
-        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = tenant }, cancellationToken: Stop);
+        // Requests are counted for tenants with the quota only.
+        Quotas quotas = quota == "requests_per_minute" ? new Quotas { RequestsPerMinute = 2 } : new Quotas();
+        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = tenant, Quotas = quotas }, cancellationToken: Stop);
         string key = (await _node.Client.Access.CreateKeyAsync(new CreateKeyRequest { Tenant = tenant }, cancellationToken: Stop)).Text;
         var metadata = new Metadata { { "authorization", "Bearer " + key } };
         // A job that has ended, to be tried again.
-        Job job = await _node.Client.Generation.SubmitAsync(Stubs.Request(_model, 1), metadata, cancellationToken: Stop);
+        Job job = await _node.Client.Generation.SubmitAsync(Stubs.Request(_slowModel, 1, steps: 900), metadata, cancellationToken: Stop);
         await _node.Client.Generation.CancelAsync(new CancelJobRequest { Id = job.Id }, metadata, cancellationToken: Stop);
         using (AsyncServerStreamingCall<JobEvent> events =
             _node.Client.Generation.Watch(new WatchJobRequest { Id = job.Id }, metadata, cancellationToken: Stop))
@@ -45,12 +49,19 @@ public sealed class QuotaDoorTests : IAsyncLifetime
                 // Until it ends.
             }
         }
-        var quotas = new Quotas();
-        long most = 0;
+        // A job that runs, and holds what the quotas count.
+        GenerateRequest running = Stubs.Request(_slowModel, 1, steps: 900);
+        string held = (await _node.Client.Generation.SubmitAsync(running, metadata, cancellationToken: Stop)).Id;
+        long most = quota switch
+        {
+            "requests_per_minute" => 2,
+            "jobs" => 1,
+            "pixel_steps_per_day" => running.Width * running.Height * running.Steps,
+            // A file that is larger than the quota could never be admitted: that is a fault of the request.
+            _ => Stubs.Png().Length,
+        };
         if (quota == "stored_bytes")
         {
-            // A file that is larger than the quota could never be admitted: that is a fault of the request.
-            most = Stubs.Png().Length;
             await _node.Client.Generation.UploadPartAsync(
                 new UploadPartRequest { Data = ByteString.CopyFrom(Stubs.Png()), Last = true }, metadata, cancellationToken: Stop);
         }
@@ -80,13 +91,33 @@ public sealed class QuotaDoorTests : IAsyncLifetime
         Assert.Equal(expected, refused.Count);
         // A refused call leaves nothing.
         ListJobsResponse jobs = await _node.Client.Generation.ListAsync(new ListJobsRequest(), metadata, cancellationToken: Stop);
-        Assert.Equal([job.Id], jobs.Jobs.Select(other => other.Id));
+        Assert.Equal([held, job.Id], jobs.Jobs.Select(other => other.Id));
+        await _node.Client.Generation.CancelAsync(new CancelJobRequest { Id = held }, metadata, cancellationToken: Stop);
+    }
+
+    [Theory]
+    [InlineData("requests_per_minute", 0)]
+    [InlineData("jobs", 0)]
+    [InlineData("pixel_steps_per_day", 4095)]
+    [InlineData("stored_bytes", 0)]
+    public async Task A_request_that_no_waiting_lets_in_is_told_so_and_no_time(string quota, long most)
+    {
+        string tenant = "never-" + quota.Replace('_', '-');
+        var quotas = new Quotas();
+        Quotas.Descriptor.FindFieldByName(quota).Accessor.SetValue(quotas, most);
+        await _node.Client.Access.SetTenantAsync(new SetTenantRequest { Name = tenant, Quotas = quotas }, cancellationToken: Stop);
+        string key = (await _node.Client.Access.CreateKeyAsync(new CreateKeyRequest { Tenant = tenant }, cancellationToken: Stop)).Text;
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await _node.Client.Generation.SubmitAsync(
+            Stubs.Request(_model, 1), new Metadata { { "authorization", "Bearer " + key } }, cancellationToken: Stop));
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        Assert.Contains($"(the quota {quota}); under this quota the request is never admitted", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Null(BrownianClient.RetryAfterOf(refused));
     }
 
     public async ValueTask InitializeAsync()
     {
-        _model = _stubs.Add();
-        _node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(_model), "Ephemeral=true"]);
+        (_model, _slowModel) = (_stubs.Add(), _stubs.Add(turns: 5000));
+        _node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(_model, _slowModel), "Ephemeral=true"]);
     }
 
     public async ValueTask DisposeAsync()

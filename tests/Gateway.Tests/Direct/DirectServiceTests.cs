@@ -32,7 +32,8 @@ public sealed class DirectServiceTests : IDisposable
             [.. _stubs.Settings(_stubs.Add()), "Ephemeral=true"]);
         JobService jobs = node.Services.GetRequiredService<JobService>();
         var runner = new StubbornRunner();
-        var jobService = new DirectService(new LocalStages([runner]), jobs, TimeProvider.System, NullLogger<DirectService>.Instance);
+        var jobService = new DirectService(
+            new LocalStages([runner]), jobs, node.Services.GetRequiredService<IAuditLog>(), TimeProvider.System, NullLogger<DirectService>.Instance);
         using var callers = CancellationTokenSource.CreateLinkedTokenSource(Stop);
         Task[] calls = [.. Enumerable.Range(0, MaxCalls).Select(_ => CallAsync(callers.Token))];
         await runner.AllBegan.WaitAsync(Eventually.Deadline, Stop);
@@ -72,7 +73,7 @@ public sealed class DirectServiceTests : IDisposable
             };
             var files = new RequestFiles(
                 node.Services.GetRequiredService<UploadService>(), new Uploader(Caller.Anonymous, "local"), id);
-            await foreach (JobEvent item in jobService.GenerateAsync(definition, TenantQuotas.None, files, cancellationToken))
+            await foreach (JobEvent item in jobService.GenerateAsync(definition, Caller.Anonymous, null, files, cancellationToken))
             {
                 Assert.Null(item.Failed);
             }

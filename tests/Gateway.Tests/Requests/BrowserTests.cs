@@ -49,6 +49,20 @@ public sealed class BrowserTests : IDisposable
     }
 
     [Fact]
+    public async Task The_operators_port_allows_no_origin()
+    {
+        await using Node node = await StartAsync($"Origins:0={Page}");
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, "/v1/workers")
+        {
+            Headers = { { "Origin", Page }, { "Access-Control-Request-Method", "GET" } },
+        };
+
+        using HttpResponseMessage answer = await node.Operators.SendAsync(preflight, Stop);
+
+        Assert.False(answer.Headers.Contains("Access-Control-Allow-Origin"));
+    }
+
+    [Fact]
     public async Task A_star_as_origin_allows_every_origin()
     {
         await using Node node = await StartAsync("Origins:0=*");

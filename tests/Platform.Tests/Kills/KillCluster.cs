@@ -18,6 +18,8 @@ public sealed class KillCluster : IAsyncLifetime
     /// <summary>A model whose evaluations take some milliseconds.</summary>
     internal string Model { get; private set; } = "";
 
+    private bool _isOpen;
+
     internal IReadOnlyList<ServiceProcess> Processes => _processes;
 
     private string[] Settings =>
@@ -50,9 +52,15 @@ public sealed class KillCluster : IAsyncLifetime
 
     /// <summary>Starts the programs that a repository has built, two of each service, and waits until all are ready.</summary>
     /// <param name="repository">The repository; null for the programs with fault points.</param>
-    internal async Task StartTwiceAsync(string? repository) => _processes.AddRange(await Task.WhenAll(
-        ((string[])["text-encoder", "denoiser", "vae-decoder", "gateway"]).SelectMany(role => (string[])[role, role])
-            .Select(role => ServiceProcess.StartAsync(role, Settings, repository: repository))));
+    internal async Task StartTwiceAsync(string? repository)
+    {
+        // Clients of the version before know no keys.
+        _isOpen = repository is not null;
+        _processes.AddRange(await Task.WhenAll(
+            ((string[])["text-encoder", "denoiser", "vae-decoder", "gateway"]).SelectMany(role => (string[])[role, role])
+                .Select(role => ServiceProcess.StartAsync(
+                    role, [.. Settings, .. role == "gateway" && !_isOpen ? Node.Secured : []], repository: repository))));
+    }
 
     /// <summary>Starts a service that is killed at a fault point; the caller disposes it.</summary>
     internal Task<ServiceProcess> StartAsync(string role, string? fault) =>
@@ -73,7 +81,8 @@ public sealed class KillCluster : IAsyncLifetime
 
     /// <summary>A client of all gateways.</summary>
     internal BrownianClient CreateClient() =>
-        new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)], ClientOptions);
+        new([.. _processes.Where(process => process.Role == "gateway").Select(process => process.Address)],
+            _isOpen ? ClientOptions with { Credentials = null } : ClientOptions);
 
     /// <summary>Makes a job and follows it to its end, also when gateways are killed.</summary>
     internal static async Task<List<JobEvent>> GenerateAsync(BrownianClient client, GenerateRequest request)

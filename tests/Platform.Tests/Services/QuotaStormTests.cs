@@ -44,7 +44,7 @@ public sealed class QuotaStormTests : IAsyncLifetime
             Assert.All(refused, refusal =>
             {
                 Assert.Equal(StatusCode.ResourceExhausted, refusal.StatusCode);
-                Assert.Equal($"tenant default: {Jobs} jobs wait or run; allowed: {Jobs}", refusal.Status.Detail);
+                Assert.Equal($"tenant default: {Jobs} of its jobs wait or run; allowed: {Jobs} (the quota jobs)", refusal.Status.Detail);
                 Assert.True(refusal.GetRpcStatus()!.GetDetail<RetryInfo>()!.RetryDelay.ToTimeSpan() > TimeSpan.Zero);
             });
             Assert.Equal((Jobs, Jobs), await HeldAsync(gateways[0]));
@@ -57,7 +57,8 @@ public sealed class QuotaStormTests : IAsyncLifetime
             (string[] last, RpcException[] beyond) = await StormAsync(clients, 60);
             Assert.Equal(Requests - (2 * Jobs), last.Length);
             Assert.All(beyond, refusal => Assert.Equal(
-                $"tenant default: {Requests} requests were admitted in the last minute; allowed: {Requests}", refusal.Status.Detail));
+                $"tenant default: {Requests} requests were admitted in the last minute; allowed: {Requests} (the quota requests_per_minute)",
+                refusal.Status.Detail));
             Assert.InRange(
                 beyond[0].GetRpcStatus()!.GetDetail<RetryInfo>()!.RetryDelay.ToTimeSpan(), TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1));
         }

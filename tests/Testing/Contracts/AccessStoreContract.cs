@@ -97,6 +97,19 @@ public abstract class AccessStoreContract : IAsyncLifetime
         Assert.Equal(Entry(4, "acme", "job.submit"), Assert.Single(await Audit.ReadAsync("acme", DateTimeOffset.MaxValue, 1, Cancelled)));
     }
 
+    [Fact]
+    public async Task Entries_of_tenants_remove_none_of_operators()
+    {
+        await Audit.AppendAsync(Entry(0, "acme", "key.create"), Cancelled);
+        const int Written = IAuditLog.Kept + 5000, AtOnce = 1000;
+        for (int i = 0; i < Written; i += AtOnce)
+        {
+            await Task.WhenAll(Enumerable.Range(i, AtOnce).Select(second => Audit.AppendAsync(Entry(1 + second, "other", "job.cancel"), Cancelled)));
+        }
+        Assert.Equal("key.create", Assert.Single(await Audit.ReadAsync("acme", DateTimeOffset.MaxValue, 10, Cancelled)).Action);
+        Assert.Equal(Written, (int)(Assert.Single(await Audit.ReadAsync("other", DateTimeOffset.MaxValue, 1, Cancelled)).Time - Now).TotalSeconds);
+    }
+
     /// <summary>Opens an empty store.</summary>
     private protected abstract Task<(IAccessStore Store, IAuditLog Audit)> OpenAsync();
 

@@ -66,7 +66,7 @@ public sealed class PromptChunker
             if (!float.IsFinite(weight))
             {
                 throw new ArgumentException(
-                    $"The weight of \"{part.Text}\" is {part.Weight.ToString(CultureInfo.InvariantCulture)}; allowed: "
+                    $"A weight is {part.Weight.ToString(CultureInfo.InvariantCulture)}; allowed: "
                         + $"{float.MinValue.ToString(CultureInfo.InvariantCulture)} to {float.MaxValue.ToString(CultureInfo.InvariantCulture)}",
                     nameof(parts));
             }

@@ -1,12 +1,12 @@
 namespace Brownian.Jobs.Access;
 
 /// <summary>
-/// The audit log of all gateways together. Refused calls have a log of their own, so that a flood of them removes no entry of what was done. Every
-/// method throws <see cref="PlatformUnavailableException"/> when the log cannot be reached.
+/// The audit log of all gateways together. What operators do, what tenants do with jobs, and refused calls have logs of their own, so that a flood of
+/// one kind removes no entry of another. Every method throws <see cref="PlatformUnavailableException"/> when the log cannot be reached.
 /// </summary>
 public interface IAuditLog
 {
-    /// <summary>The number of entries about what was done that are kept at least.</summary>
+    /// <summary>The number of entries about what was done that are kept at least, of operators and of tenants each.</summary>
     const int Kept = 100_000;
 
     /// <summary>The number of entries about refused calls that are kept at least.</summary>

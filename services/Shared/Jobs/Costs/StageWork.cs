@@ -11,6 +11,11 @@ namespace Brownian.Jobs.Costs;
 /// <param name="Units">The number of units, at least 1.</param>
 public sealed record StageWork(long Pixels, int Batch, long Units)
 {
+    /// <summary>
+    /// The passes of a unit that count for a quota: one for each prompt that is joined by AND. The pass of the negative prompt counts with the first.
+    /// </summary>
+    public int Passes => Math.Max(1, Batch - 1);
+
     /// <summary>Returns the work of each stage of a plan.</summary>
     /// <param name="plan">A valid plan.</param>
     /// <returns>One entry per stage; none when the settings of a stage cannot be read, which its worker will report.</returns>

@@ -4,6 +4,6 @@ namespace Brownian.Jobs.Records;
 /// <param name="message">The limit that is reached.</param>
 public sealed class AdmissionException(string message) : Exception(message)
 {
-    /// <summary>The time after which a client retries.</summary>
-    public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>The time after which the request may be admitted; null when it never is under the present limits.</summary>
+    public TimeSpan? RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -28,8 +28,8 @@ public sealed record StoredJob(JobDefinition Definition, JobRecord Record, long 
         {
             if (Definition.Plan.Stages[i].Kind == Models.Plans.StageKind.Denoise)
             {
-                all += (double)Definition.Work[i].Pixels * Definition.Work[i].Units;
-                left += (double)Definition.Work[i].Pixels * (UnitsLeft(i) ?? 0);
+                all += (double)Definition.Work[i].Pixels * Definition.Work[i].Passes * Definition.Work[i].Units;
+                left += (double)Definition.Work[i].Pixels * Definition.Work[i].Passes * (UnitsLeft(i) ?? 0);
             }
         }
         // A plan without a denoiser counts as one step, which is used when its first stage begins.

@@ -203,21 +203,27 @@ public sealed class JobService(
     private Task<long> UploadedAsync(string tenant, TenantQuotas quotas, CancellationToken cancellationToken) =>
         quotas.StoredBytes is null ? Task.FromResult(0L) : uploads.BytesOfAsync(UploadOwner.OfTenant(tenant), cancellationToken);
 
-    private static AdmissionException QuotaFault(QuotaRefusal refusal, TenantQuotas quotas, string tenant, long pixelSteps)
+    private AdmissionException QuotaFault(QuotaRefusal refusal, TenantQuotas quotas, string tenant, long pixelSteps)
     {
-        (string limit, string quota) = refusal.Kind switch
+        // Whether the request alone exceeds the quota: then no waiting helps.
+        (string limit, string quota, bool isAlone) = refusal.Kind switch
         {
-            QuotaKind.RequestsPerMinute =>
-                ($"{refusal.Held} requests were admitted in the last minute; allowed: {quotas.RequestsPerMinute}", "requests_per_minute"),
-            QuotaKind.Jobs => ($"{refusal.Held} jobs wait or run; allowed: {quotas.Jobs}", "jobs"),
+            QuotaKind.RequestsPerMinute => (
+                $"{refusal.Held} requests were admitted in the last minute; allowed: {quotas.RequestsPerMinute}", "requests_per_minute",
+                quotas.RequestsPerMinute == 0),
+            QuotaKind.Jobs => ($"{refusal.Held} of its jobs wait or run; allowed: {quotas.Jobs}", "jobs", quotas.Jobs == 0),
             QuotaKind.PixelStepsPerDay => (
                 $"{refusal.Held} pixel-steps are used today and the request needs {pixelSteps}; allowed: {quotas.PixelStepsPerDay} a day in UTC",
-                "pixel_steps_per_day"),
-            _ => ($"{refusal.Held} bytes of images and uploads are stored; allowed: below {quotas.StoredBytes}", "stored_bytes"),
+                "pixel_steps_per_day", pixelSteps > quotas.PixelStepsPerDay),
+            _ => (
+                $"{refusal.Held} bytes of images and uploads are stored; allowed: below {quotas.StoredBytes}. Images are removed "
+                    + string.Create(CultureInfo.InvariantCulture, $"{policy.Retention.TotalHours:0.##} h after their job ended"),
+                "stored_bytes", quotas.StoredBytes == 0),
         };
-        return new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"tenant {tenant}: {limit} (the quota {quota})"))
+        string alone = isAlone ? "; under this quota the request is never admitted" : "";
+        return new AdmissionException(string.Create(CultureInfo.InvariantCulture, $"tenant {tenant}: {limit} (the quota {quota}){alone}"))
         {
-            RetryAfter = refusal.RetryAfter,
+            RetryAfter = isAlone ? null : refusal.RetryAfter,
         };
     }
 
@@ -264,7 +270,8 @@ public sealed class JobService(
     /// <param name="tenant">The tenant's name; null for any, where a signature was checked.</param>
     /// <param name="id">The image's id.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public async Task<(JobArtifact Artifact, byte[] Bytes)?> FindArtifactAsync(string? tenant, string id, CancellationToken cancellationToken)
+    public async Task<(JobArtifact Artifact, byte[] Bytes, string Tenant)?> FindArtifactAsync(
+        string? tenant, string id, CancellationToken cancellationToken)
     {
         if (!IsArtifactId(id))
         {
@@ -278,15 +285,16 @@ public sealed class JobService(
             artifact = JobJson.Read<JobArtifact>(described);
             owner = artifact.Tenant ?? Tenant.Default;
         }
-        return artifact is not null && (tenant is null || owner == tenant)
-            && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes) : null;
+        return artifact is not null && owner is not null && (tenant is null || owner == tenant)
+            && await artifacts.GetAsync(id, cancellationToken).ConfigureAwait(false) is { } bytes ? (artifact, bytes, owner) : null;
     }
 
     /// <summary>Stores an image that was not made by a job, for the retention time of an ended job.</summary>
-    public async Task<JobArtifact> KeepAsync(string tenant, string job, StageArtifact image, CancellationToken cancellationToken)
+    public async Task<JobArtifact> KeepAsync(Caller caller, string job, StageArtifact image, CancellationToken cancellationToken)
     {
+        string tenant = caller.Tenant;
         JobArtifact artifact = JobArtifact.Of(job, image) with { Tenant = Tenant.ToStored(tenant) };
-        if (artifact.Tenant is not null)
+        if (!caller.IsAnonymous)
         {
             // Counts for the tenant's quota, and is never refused: the work is done.
             await uploads.ReserveAsync(

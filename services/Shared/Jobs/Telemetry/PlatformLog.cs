@@ -116,6 +116,23 @@ internal static partial class PlatformLog
         Message = "The first API key, of the tenant default, is in {File}; brownian keys create makes others")]
     public static partial void InitialKey(ILogger logger, string file);
 
+    [LoggerMessage(EventId = 37, EventName = "InitialKeyEnded", Level = LogLevel.Warning,
+        Message = "The first API key in {File} has ended; a file that is removed is created again with a new key at the next start")]
+    public static partial void InitialKeyEnded(ILogger logger, string file);
+
+    [LoggerMessage(EventId = 43, EventName = "EveryCallerIsLetIn", Level = LogLevel.Warning,
+        Message = "Every caller that reaches {Address} is let in, because Platform:Authentication is none (docs/security.md)")]
+    public static partial void EveryCallerIsLetIn(ILogger logger, string address);
+
+    [LoggerMessage(EventId = 44, EventName = "KeysAreNotEncrypted", Level = LogLevel.Warning,
+        Message = "Keys and images that are sent to {Address} are not encrypted: the process has no certificate (docs/tls.md). Where nothing before "
+            + "it speaks TLS, others on the network can read them")]
+    public static partial void KeysAreNotEncrypted(ILogger logger, string address);
+
+    [LoggerMessage(EventId = 45, EventName = "DataFolderIsOpen", Level = LogLevel.Warning,
+        Message = "Other users of this machine can read the data folder {Folder}, with its prompts, images and secrets: chmod 700 it")]
+    public static partial void DataFolderIsOpen(ILogger logger, string folder);
+
     [LoggerMessage(EventId = 40, EventName = "CertificateExpires", Level = LogLevel.Warning,
         Message = "The certificate in {File} expires at {Expires:u}; replace the file before, and the process reads it again")]
     public static partial void CertificateExpires(ILogger logger, string? file, DateTimeOffset expires);

@@ -14,4 +14,7 @@ public sealed record UploadLimits
 
     /// <summary>The largest number of bytes of all owners.</summary>
     public long MaxBytes { get; init; } = 8L << 30;
+
+    /// <summary>How long a sender of chunks may send none.</summary>
+    public TimeSpan MaxSilence { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -11,6 +11,11 @@ namespace Brownian.Models.Families;
 internal sealed record PlannedPrompts(
     IReadOnlyDictionary<string, TextPrompt> Texts, IReadOnlyList<PromptGuide> Guides, PromptGuide? Negative, IReadOnlyList<string> Inputs)
 {
+    /// <summary>The largest number of prompts that are joined by AND: each is a row of the denoiser's batch.</summary>
+    private const int MaxTogether = 16;
+
+    /// <summary>Plans the prompts of a request.</summary>
+    /// <exception cref="FieldFaultException">Too many prompts are joined by AND, or a weight is beyond a float32's range.</exception>
     public static PlannedPrompts Of(ResolvedRequest request)
     {
         var texts = new Dictionary<string, TextPrompt>();
@@ -25,8 +30,22 @@ internal sealed record PlannedPrompts(
         }
         int steps = request.Steps;
         IReadOnlyList<WeightedText> together = PromptComposition.Parse(request.Prompt);
+        var faults = new List<FieldFault>();
+        if (together.Count > MaxTogether)
+        {
+            throw new FieldFaultException(
+                new FieldFault("prompt", $"has {together.Count} parts that are joined by AND; allowed: up to {MaxTogether}"));
+        }
+        if (together.Any(part => !float.IsFinite((float)part.Weight)))
+        {
+            faults.Add(new FieldFault("prompt", TooHeavy));
+        }
         PromptGuide[] guides = [.. together.Select(part => new PromptGuide(part.Weight, Steps("prompt", part.Text, request.Prompt2)))];
         PromptGuide? negative = request.NegativePrompt is { } text ? new PromptGuide(1, Steps("negative", text, request.NegativePrompt2)) : null;
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException([.. faults.Distinct()]);
+        }
         // A single prompt that does not change is passed through the plain inputs.
         guides = guides is [{ Weight: 1, Steps.Count: 1 }] ? [] : guides;
         negative = negative is { Steps.Count: 1 } ? null : negative;
@@ -42,6 +61,10 @@ internal sealed record PlannedPrompts(
             var list = new List<PromptStep>();
             foreach (ScheduledText scheduled in PromptSchedule.Parse(whole, steps))
             {
+                if (PromptAttention.Parse(scheduled.Text).Any(piece => !float.IsFinite((float)piece.Weight)))
+                {
+                    faults.Add(new FieldFault(output == "negative" ? "negative_prompt" : "prompt", TooHeavy));
+                }
                 string input = "text-" + Name(output, Prompt(request, scheduled.Text, second));
                 if (list is [.., var last] && last.Input == input)
                 {
@@ -66,6 +89,9 @@ internal sealed record PlannedPrompts(
             return name;
         }
     }
+
+    private static string TooHeavy => string.Create(
+        CultureInfo.InvariantCulture, $"has a weight that is beyond {float.MaxValue}: fewer brackets, or a smaller number");
 
     private static TextPrompt Prompt(ResolvedRequest request, string text, string? second) => new()
     {

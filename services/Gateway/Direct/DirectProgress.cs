@@ -1,0 +1,59 @@
+using Brownian.Jobs.Costs;
+using Brownian.Jobs.Records;
+using Brownian.Models.Plans;
+using Brownian.V1;
+
+namespace Brownian.Gateway.Direct;
+
+/// <summary>Counts what of its pixel-steps a direct call has evaluated, by its events.</summary>
+/// <param name="definition">The plan.</param>
+internal sealed class DirectProgress(JobDefinition definition)
+{
+    private readonly IReadOnlyList<StageWork> _work = StageWork.Of(definition.Plan);
+    private readonly Dictionary<string, long> _units = new(StringComparer.Ordinal);
+    private bool _hasStarted;
+
+    /// <summary>The number of images.</summary>
+    public int Images { get; private set; }
+
+    /// <summary>
+    /// The pixel-steps that were not evaluated. A plan without a denoiser counts as one step, which is used when its first stage begins.
+    /// </summary>
+    public long Unspent
+    {
+        get
+        {
+            double all = 0, left = 0;
+            foreach ((int i, StageWork work) in _work.Index())
+            {
+                if (definition.Plan.Stages[i].Kind == StageKind.Denoise)
+                {
+                    double unit = (double)work.Pixels * work.Passes;
+                    all += unit * work.Units;
+                    left += unit * Math.Max(0, work.Units - _units.GetValueOrDefault(definition.Plan.Stages[i].Name));
+                }
+            }
+            return all > 0 ? (long)(definition.PixelSteps * (left / all)) : _hasStarted ? 0 : definition.PixelSteps;
+        }
+    }
+
+    /// <summary>Counts an event.</summary>
+    public void Add(JobEvent update)
+    {
+        switch (update.EventCase)
+        {
+            case JobEvent.EventOneofCase.StageStarted:
+                _hasStarted = true;
+                break;
+            case JobEvent.EventOneofCase.Progress:
+                _units[update.Progress.Stage] = ((long)update.Progress.Picture * update.Progress.Evaluations) + update.Progress.Evaluation;
+                break;
+            case JobEvent.EventOneofCase.StageCompleted:
+                _units[update.StageCompleted.Stage] = long.MaxValue;
+                break;
+            case JobEvent.EventOneofCase.Artifact:
+                Images++;
+                break;
+        }
+    }
+}
