@@ -20,9 +20,8 @@ namespace Brownian.Hosting;
 /// <param name="operators">The operators' tokens.</param>
 /// <param name="quotas">The quotas of tenants.</param>
 /// <param name="clock">The time.</param>
-/// <param name="role">The role of the process.</param>
 internal sealed class Authenticator(
-    PlatformOptions options, IAccessStore store, OperatorAccess operators, CallerQuotas quotas, TimeProvider clock, ServiceRole role)
+    PlatformOptions options, IAccessStore store, OperatorAccess operators, CallerQuotas quotas, TimeProvider clock)
 {
     private const string Scheme = "Bearer ";
     private const string WrongKey = "the API key is unknown, expired or revoked";
@@ -60,8 +59,6 @@ internal sealed class Authenticator(
     {
         string given = context.Request.Headers.Authorization.ToString();
         bool isOperators = ListeningPorts.PortOf(context) == ListeningPort.Operators;
-        // Gateways send the services' token to workers, and no caller of a gateway has it.
-        bool isGateway = role == ServiceRole.Gateway;
         if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
             if (FindCertificate(context, isOperators) is { } holder)
@@ -74,7 +71,7 @@ internal sealed class Authenticator(
                 : new Authentication(Caller.Anonymous);
         }
         string token = given[Scheme.Length..].Trim();
-        if ((isOperators ? operators.Find(token) : isGateway ? null : operators.FindService(token)) is { } known)
+        if ((isOperators ? operators.Find(token) : operators.FindService(token)) is { } known)
         {
             return new Authentication(known);
         }

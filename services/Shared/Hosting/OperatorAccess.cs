@@ -38,9 +38,12 @@ public sealed class OperatorAccess
         ];
     }
 
-    /// <summary>Returns the caller of the services' token, which is for the ports of stage services; null for another token.</summary>
+    /// <summary>
+    /// Returns the caller of the services' token; null for another token. It opens the stage services alone, also at a process that is a gateway
+    /// too: every worker has the token.
+    /// </summary>
     internal Caller? FindService(string token) => _service is { } known && CryptographicOperations.FixedTimeEquals(Hash(token), known)
-        ? new Caller(Tenant.Default, "service", Permission.Read | Permission.Stages)
+        ? new Caller(Tenant.Default, "service", Permission.Stages)
         : null;
 
     /// <summary>Whether there is an operators' token.</summary>

@@ -81,7 +81,6 @@ public sealed class PlatformBuilder
         Services.AddSingleton(_ => InitialKey.Read(options, options.IsCluster ? null : OneProcessServices.FolderOf(options)));
         Services.AddSingleton<ClientAddresses>();
         Services.AddSingleton<CallerQuotas>();
-        Services.AddSingleton(Role);
         Services.AddSingleton<Authenticator>();
         Services.AddSingleton<RefusalLog>();
         Services.AddSingleton<CallerLimits>();

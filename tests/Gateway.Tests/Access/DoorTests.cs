@@ -119,11 +119,15 @@ public sealed class DoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_token_of_services_which_every_worker_has_opens_nothing_at_a_gateway()
+    public async Task The_token_of_services_which_every_worker_has_opens_the_stage_services_alone()
     {
         foreach (RouteEndpoint endpoint in Endpoints())
         {
-            string expected = Doors.RowOf(endpoint).Permission == Permission.None ? "open" : "Unauthenticated";
+            (Permission required, ListeningPort port, _, _) = Doors.RowOf(endpoint);
+            string expected = required == Permission.None ? "open"
+                : !port.HasFlag(Clients) ? "Unauthenticated"
+                : required == Permission.Stages ? "open"
+                : "PermissionDenied";
             foreach ((string form, string answer) in await CallAsync(endpoint, Node.ServiceToken))
             {
                 Assert.Equal($"{form} {Doors.NameOf(endpoint)}: {expected}", $"{form} {Doors.NameOf(endpoint)}: {answer}");
