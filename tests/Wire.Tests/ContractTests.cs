@@ -237,13 +237,13 @@ public sealed class ContractTests
     }
 
     [Fact]
-    public void Every_property_of_an_event_but_the_tenant_comes_from_the_job()
+    public void Every_property_of_an_event_comes_from_the_job()
     {
         var job = new StoredJob(New().Of<JobDefinition>(), New().Of<JobRecord>() with { Phase = JobPhase.Failed }, 1);
 
         foreach (object item in (object[])[EventMessages.ToAccepted(job), EventMessages.ToStarted(job), EventMessages.ToEnded(job)])
         {
-            Assert.Equal([nameof(JobEnded.Tenant)], Filled.Defaults(item));
+            Assert.Empty(Filled.Defaults(item));
         }
         Assert.All(EventMessages.ToEnded(job).Artifacts, artifact => Assert.Empty(Filled.Defaults(artifact)));
     }

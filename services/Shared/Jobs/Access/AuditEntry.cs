@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Brownian.Jobs.Access;
 
 /// <summary>An entry of the audit log.</summary>
@@ -12,5 +14,6 @@ public sealed record AuditEntry(
     DateTimeOffset Time, string Actor, string Tenant, string Action, string Target, string Address, string Details = "")
 {
     /// <summary>Whether it is about a job or a direct call, which tenants make, and not about an act of an operator.</summary>
+    [JsonIgnore]
     public bool IsOfTenant => Action.StartsWith("job.", StringComparison.Ordinal) || Action.StartsWith("direct.", StringComparison.Ordinal);
 }

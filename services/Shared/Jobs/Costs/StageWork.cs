@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Brownian.Diffusion.Schedulers;
 using Brownian.Models.Plans;
 
@@ -14,6 +15,7 @@ public sealed record StageWork(long Pixels, int Batch, long Units)
     /// <summary>
     /// The passes of a unit that count for a quota: one for each prompt that is joined by AND. The pass of the negative prompt counts with the first.
     /// </summary>
+    [JsonIgnore]
     public int Passes => Math.Max(1, Batch - 1);
 
     /// <summary>Returns the work of each stage of a plan.</summary>
