@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Brownian.Formats.Files;
 using Brownian.Formats.Onnx;
-using Brownian.Formats.Safetensors;
+using Brownian.Formats.Tensors;
 
 namespace Brownian.Adapters;
 

@@ -154,7 +154,7 @@ public sealed class LoraFile
                 $"has up [{string.Join(", ", up.Shape)}] and down [{string.Join(", ", down.Shape)}]; allowed: up [outputs, rank], down [rank, "
                     + $"inputs], of convolutions with the kernel's two sides behind");
         }
-        int rank = down.Shape[0], columns = down.Count / rank;
+        int rank = down.Shape[0], columns = (int)(down.Count / rank);
         if (mid is not null)
         {
             if (mid.Shape is not [_, _, > 0, > 0] || mid.Shape[0] != rank || mid.Shape[1] != rank || down.Shape is not [_, _, 1, 1])

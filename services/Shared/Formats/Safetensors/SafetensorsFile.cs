@@ -1,11 +1,9 @@
 using System.Buffers.Binary;
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Formats.Files;
+using Brownian.Formats.Weights;
 
 namespace Brownian.Formats.Safetensors;
 
@@ -15,36 +13,14 @@ namespace Brownian.Formats.Safetensors;
 /// </summary>
 public sealed class SafetensorsFile
 {
-    /// <summary>The largest header, in bytes; the reference's limit.</summary>
-    public const int MaxHeaderLength = 100_000_000;
+    private const int LengthBytes = SafetensorsHeader.LengthBytes;
 
-    private const int LengthBytes = sizeof(ulong);
-    private const string MetadataKey = "__metadata__";
-
-    private static readonly Dictionary<string, int> ElementBytes = new(StringComparer.Ordinal)
-    {
-        ["BOOL"] = 1,
-        ["U8"] = 1,
-        ["I8"] = 1,
-        ["F8_E4M3"] = 1,
-        ["F8_E5M2"] = 1,
-        ["F8_E8M0"] = 1,
-        ["U16"] = 2,
-        ["I16"] = 2,
-        ["F16"] = 2,
-        ["BF16"] = 2,
-        ["U32"] = 4,
-        ["I32"] = 4,
-        ["F32"] = 4,
-        ["U64"] = 8,
-        ["I64"] = 8,
-        ["F64"] = 8,
-        ["C64"] = 8,
-    };
+    private static readonly ElementFormat[] FloatFormats = [ElementFormat.F32, ElementFormat.F16, ElementFormat.BF16, ElementFormat.F64];
 
     private readonly byte[] _bytes;
 
-    private SafetensorsFile(string name, byte[] bytes, Dictionary<string, SafetensorsTensor> tensors, Dictionary<string, string> metadata)
+    private SafetensorsFile(
+        string name, byte[] bytes, IReadOnlyDictionary<string, SafetensorsTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         Name = name;
         _bytes = bytes;
@@ -101,85 +77,14 @@ public sealed class SafetensorsFile
     /// <exception cref="ModelException">The bytes are not a valid safetensors file; the message states where.</exception>
     public static SafetensorsFile Parse(byte[] bytes, string name)
     {
-        if (bytes.AsSpan().StartsWith("PK\u0003\u0004"u8) || bytes is [0x80, >= 2 and <= 5, ..] and not [_, _, _, _, 0, 0, 0, 0, ..])
-        {
-            throw new ModelException($"{name} is a PyTorch file (pickle), which can run code when it is read: convert it to .safetensors");
-        }
-        if (MistakenFile.Describe(bytes) is { } mistaken)
-        {
-            throw new ModelException($"{name} is {mistaken}");
-        }
-        if (bytes.AsSpan().StartsWith("GGUF"u8))
-        {
-            throw new ModelException($"{name} is a GGUF file: a .safetensors file is needed");
-        }
-        if (bytes.Length < LengthBytes)
-        {
-            throw Damaged(name, $"it has {bytes.Length} bytes, at least {LengthBytes} are needed");
-        }
-        ulong stated = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
-        if (stated > MaxHeaderLength)
-        {
-            throw Damaged(name, $"its header is {stated} bytes long by its first eight bytes, at most {MaxHeaderLength} are allowed");
-        }
-        if (stated > (ulong)(bytes.Length - LengthBytes))
-        {
-            throw Damaged(name, $"its header is {stated} bytes long by its first eight bytes, and only {bytes.Length - LengthBytes} follow");
-        }
-        int start = LengthBytes + (int)stated;
-        var tensors = new Dictionary<string, SafetensorsTensor>(StringComparer.Ordinal);
-        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        try
-        {
-            using JsonDocument header = JsonDocument.Parse(
-                bytes.AsMemory(LengthBytes, (int)stated), new JsonDocumentOptions { MaxDepth = 8 });
-            if (header.RootElement.ValueKind != JsonValueKind.Object)
-            {
-                throw Damaged(name, "its header is not a JSON object");
-            }
-            bool hasMetadata = false;
-            foreach (JsonProperty entry in header.RootElement.EnumerateObject())
-            {
-                if (entry.Name == MetadataKey)
-                {
-                    if (hasMetadata)
-                    {
-                        throw Damaged(name, $"{MetadataKey} is twice in its header");
-                    }
-                    hasMetadata = true;
-                    ReadMetadata(name, entry.Value, metadata);
-                }
-                else if (!tensors.TryAdd(entry.Name, ReadTensor(name, entry.Name, entry.Value, start, bytes.Length - start)))
-                {
-                    throw Damaged(name, $"the tensor \"{entry.Name}\" is twice in its header");
-                }
-            }
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or DecoderFallbackException)
-        {
-            string where = exception is JsonException { BytePositionInLine: not null } json
-                ? string.Create(CultureInfo.InvariantCulture, $"line {json.LineNumber + 1}, position {json.BytePositionInLine + 1}")
-                : "a text in it is not valid Unicode";
-            throw new ModelException($"{name} is a damaged safetensors file: its header is not valid JSON ({where})", exception);
-        }
-        int next = start;
-        foreach (SafetensorsTensor tensor in tensors.Values.OrderBy(tensor => tensor.Start).ThenBy(tensor => tensor.Length))
-        {
-            if (tensor.Start != next)
-            {
-                string relation = tensor.Start < next ? "overlaps the tensor before it" : $"leaves a gap of {tensor.Start - next} bytes before it";
-                throw Damaged(name, $"the tensor \"{tensor.Name}\" {relation}");
-            }
-            next += tensor.Length;
-        }
-        return next == bytes.Length
-            ? new SafetensorsFile(name, bytes, tensors, metadata)
-            : throw Damaged(name, $"{bytes.Length - next} bytes follow its last tensor");
+        int length = SafetensorsHeader.ReadLength(bytes, bytes.Length, name);
+        var header = SafetensorsHeader.Parse(bytes.AsMemory(LengthBytes, length), bytes.Length, name);
+        return new SafetensorsFile(name, bytes, header.Tensors, header.Metadata);
     }
 
     /// <summary>Returns a tensor's bytes as stored in the file.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
-    public ReadOnlyMemory<byte> Bytes(SafetensorsTensor tensor) => _bytes.AsMemory(tensor.Start, tensor.Length);
+    public ReadOnlyMemory<byte> Bytes(SafetensorsTensor tensor) => _bytes.AsMemory((int)tensor.Start, (int)tensor.Length);
 
     /// <summary>Creates a file's bytes.</summary>
     /// <param name="metadata">The header's metadata.</param>
@@ -188,8 +93,10 @@ public sealed class SafetensorsFile
         IReadOnlyDictionary<string, string> metadata,
         IReadOnlyList<(string Name, string Dtype, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Bytes)> tensors)
     {
-        var header =
-            new JsonObject { [MetadataKey] = new JsonObject(metadata.Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))) };
+        var header = new JsonObject
+        {
+            [SafetensorsHeader.MetadataKey] = new JsonObject(metadata.Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))),
+        };
         long start = 0;
         foreach ((string name, string dtype, IReadOnlyList<int> shape, ReadOnlyMemory<byte> bytes) in tensors)
         {
@@ -219,30 +126,12 @@ public sealed class SafetensorsFile
     /// <exception cref="ModelException">The tensor has another element type, or a value that is not finite as float32.</exception>
     public float[] Values(SafetensorsTensor tensor)
     {
-        ReadOnlySpan<byte> bytes = _bytes.AsSpan(tensor.Start, tensor.Length);
         float[] values = new float[tensor.Count];
-        switch (tensor.Dtype)
+        if (FloatFormats.FirstOrDefault(format => format.Name == tensor.Dtype) is not { } format)
         {
-            case "F32":
-                bytes.CopyTo(MemoryMarshal.AsBytes(values.AsSpan()));
-                break;
-            case "F16":
-                Half[] halves = new Half[tensor.Count];
-                bytes.CopyTo(MemoryMarshal.AsBytes(halves.AsSpan()));
-                TensorPrimitives.ConvertToSingle(halves, values);
-                break;
-            case "BF16":
-                Bfloat16.Widen(bytes, values);
-                break;
-            case "F64":
-                for (int i = 0; i < values.Length; i++)
-                {
-                    values[i] = (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(sizeof(double) * i)..]);
-                }
-                break;
-            default:
-                throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}; F32, F16, BF16 and F64 are supported");
+            throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}; F32, F16, BF16 and F64 are supported");
         }
+        format.Decode(Bytes(tensor).Span, values);
         foreach (float value in values)
         {
             if (!float.IsFinite(value))
@@ -264,20 +153,16 @@ public sealed class SafetensorsFile
         {
             throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" has {tensor.Count} values; allowed: one");
         }
-        ReadOnlySpan<byte> bytes = _bytes.AsSpan(tensor.Start, tensor.Length);
+        ReadOnlySpan<byte> bytes = Bytes(tensor).Span;
         double value = tensor.Dtype switch
         {
-            "I8" => (sbyte)bytes[0],
-            "U8" => bytes[0],
-            "I16" => BinaryPrimitives.ReadInt16LittleEndian(bytes),
-            "U16" => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
+            // Not every integer is a float32.
             "I32" => BinaryPrimitives.ReadInt32LittleEndian(bytes),
             "U32" => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
             "I64" => BinaryPrimitives.ReadInt64LittleEndian(bytes),
             "U64" => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
-            "F8_E4M3" => Float8(bytes[0], exponentBits: 4, hasInfinity: false),
-            "F8_E5M2" => Float8(bytes[0], exponentBits: 5, hasInfinity: true),
             "F32" or "F16" or "BF16" or "F64" => Values(tensor)[0],
+            _ when SafetensorsHeader.FindFormat(tensor.Dtype) is { IsNumeric: true } format => Decode(format, bytes),
             _ => throw new ModelException($"{Name}: the tensor \"{tensor.Name}\" is {tensor.Dtype}, which is not a number type"),
         };
         return double.IsFinite(value)
@@ -286,85 +171,10 @@ public sealed class SafetensorsFile
                 $"{Name}: the tensor \"{tensor.Name}\" has the value {value.ToString(CultureInfo.InvariantCulture)}; only finite values are allowed");
     }
 
-    /// <summary>
-    /// Decodes an 8-bit float (Micikevicius et al. 2022, arXiv 2209.05433, table 1): e4m3 has no infinity and one NaN, e5m2 has both as in IEEE 754.
-    /// </summary>
-    private static double Float8(byte bits, int exponentBits, bool hasInfinity)
+    private static float Decode(ElementFormat format, ReadOnlySpan<byte> bytes)
     {
-        int mantissaBits = 7 - exponentBits, bias = (1 << (exponentBits - 1)) - 1;
-        int exponent = (bits & 0x7F) >> mantissaBits, mantissa = bits & ((1 << mantissaBits) - 1), highest = (1 << exponentBits) - 1;
-        if (exponent == highest && (hasInfinity || mantissa == (1 << mantissaBits) - 1))
-        {
-            return mantissa == 0 ? double.PositiveInfinity : double.NaN;
-        }
-        double magnitude = exponent == 0
-            ? Math.ScaleB(mantissa, 1 - bias - mantissaBits)
-            : Math.ScaleB((1 << mantissaBits) + mantissa, exponent - bias - mantissaBits);
-        return bits >= 0x80 ? -magnitude : magnitude;
+        Span<float> value = [0];
+        format.Decode(bytes, value);
+        return value[0];
     }
-
-    private static void ReadMetadata(string name, JsonElement json, Dictionary<string, string> metadata)
-    {
-        if (json.ValueKind != JsonValueKind.Object)
-        {
-            throw Damaged(name, $"{MetadataKey} is not a JSON object");
-        }
-        foreach (JsonProperty entry in json.EnumerateObject())
-        {
-            if (entry.Value.ValueKind != JsonValueKind.String || !metadata.TryAdd(entry.Name, entry.Value.GetString()!))
-            {
-                throw Damaged(name, $"{MetadataKey} has \"{entry.Name}\" twice, or with a value that is not text");
-            }
-        }
-    }
-
-    private static SafetensorsTensor ReadTensor(string name, string tensor, JsonElement json, int start, int available)
-    {
-        ModelException Invalid(string what) => Damaged(name, $"the tensor \"{tensor}\" {what}");
-        if (json.ValueKind != JsonValueKind.Object)
-        {
-            throw Invalid("is not described by a JSON object");
-        }
-        if (!json.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String || type.GetString() is not { } dtype
-            || !ElementBytes.TryGetValue(dtype, out int size))
-        {
-            throw Invalid(
-                $"has the dtype {(type.ValueKind == JsonValueKind.Undefined ? "null" : type.GetRawText())}; allowed: "
-                    + $"{string.Join(", ", ElementBytes.Keys)}");
-        }
-        if (!json.TryGetProperty("shape", out JsonElement dimensions) || dimensions.ValueKind != JsonValueKind.Array)
-        {
-            throw Invalid("has no shape");
-        }
-        var shape = new List<int>();
-        long count = 1;
-        foreach (JsonElement dimension in dimensions.EnumerateArray())
-        {
-            if (dimension.ValueKind != JsonValueKind.Number || !dimension.TryGetInt32(out int length) || length < 0)
-            {
-                throw Invalid($"has the dimension {dimension.GetRawText()}; allowed: 0..{int.MaxValue}");
-            }
-            shape.Add(length);
-            count *= length;
-            if (count > int.MaxValue)
-            {
-                throw Invalid("has a shape of more elements than a file can hold");
-            }
-        }
-        if (!json.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2
-            || offsets[0].ValueKind != JsonValueKind.Number || !offsets[0].TryGetInt64(out long from)
-            || offsets[1].ValueKind != JsonValueKind.Number || !offsets[1].TryGetInt64(out long to))
-        {
-            throw Invalid("has no data_offsets of two whole numbers");
-        }
-        if (from < 0 || to < from || to > available)
-        {
-            throw Invalid($"has the data_offsets [{from}, {to}]; allowed: ascending, within 0..{available}");
-        }
-        return to - from == count * size
-            ? new SafetensorsTensor(tensor, dtype, shape, (int)count, start + (int)from, (int)(to - from))
-            : throw Invalid($"has {to - from} bytes, and [{string.Join(", ", shape)}] of {dtype} takes {count * size}");
-    }
-
-    private static ModelException Damaged(string name, string what) => new($"{name} is a damaged safetensors file: {what}");
 }

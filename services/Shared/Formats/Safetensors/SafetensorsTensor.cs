@@ -7,7 +7,7 @@ namespace Brownian.Formats.Safetensors;
 /// <param name="Count">The number of elements.</param>
 /// <param name="Start">The position of its first byte in the file.</param>
 /// <param name="Length">The length in bytes.</param>
-public sealed record SafetensorsTensor(string Name, string Dtype, IReadOnlyList<int> Shape, int Count, int Start, int Length)
+public sealed record SafetensorsTensor(string Name, string Dtype, IReadOnlyList<int> Shape, long Count, long Start, long Length)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {Dtype} [{string.Join(", ", Shape)}]";

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Brownian.Formats.Safetensors;
+namespace Brownian.Formats.Tensors;
 
 /// <summary>Converts between float32 and bfloat16, which is the upper half of a binary32.</summary>
 public static class Bfloat16
