@@ -76,8 +76,8 @@ public sealed partial class UploadService(
                 }
                 RequireSize(bytes.WrittenCount + (long)chunk.Data.Length);
                 bytes.Write(chunk.Data.Span);
-                // The first chunk too, so that no caller holds more memory than its room.
-                if (reserved == 0 || bytes.WrittenCount - reserved >= ReservedAtOnce)
+                // The first bytes too, so that no caller holds more memory than its room. Empty chunks reserve nothing.
+                if (bytes.WrittenCount - reserved >= (reserved == 0 ? 1 : ReservedAtOnce))
                 {
                     reserved = bytes.WrittenCount;
                     await ReserveAsync(id, uploader, reserved, cancellationToken);
