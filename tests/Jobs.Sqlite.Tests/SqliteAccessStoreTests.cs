@@ -21,7 +21,7 @@ public sealed class SqliteAccessStoreTests : AccessStoreContract
         }
         using SqliteAccessStore second = SqliteAccessStore.Open(file);
         Assert.Equal("acme", (await second.FindKeyAsync("1", Cancelled)).Key!.Tenant);
-        Assert.Equal([entry], await second.ReadAsync(null, DateTimeOffset.MaxValue, 10, Cancelled));
+        Assert.Equal([entry], (await second.ReadAsync(null, null, 10, Cancelled)).Entries);
         Assert.Equal(secret, await second.SigningSecretAsync(Cancelled));
     }
 

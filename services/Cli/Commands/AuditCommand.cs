@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Brownian.Cli.Remote;
+using Brownian.Client;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
@@ -7,11 +8,17 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian audit</c>: the newest entries of the audit log.</summary>
 internal static class AuditCommand
 {
+    private const int MaxPageSize = 1000;
+
     public static Command Create()
     {
         var operators = new OperatorsOption();
         var tenant = new Option<string?>("--tenant") { Description = "Only entries of this tenant", HelpName = "NAME" };
-        var limit = new Option<int>("--limit") { Description = "The number of entries, 1..1000", HelpName = "N", DefaultValueFactory = _ => 100 };
+        var limit = new Option<string?>("--limit")
+        {
+            Description = "The maximum number of entries, 1..1000000; 100 when not given",
+            HelpName = "N",
+        };
         var json = new Option<bool>("--json") { Description = "Write them to standard output as JSON" };
         var command = new Command("audit", "Shows who did what, the newest first: jobs, keys, tenants, workers, refused calls")
         {
@@ -20,17 +27,13 @@ internal static class AuditCommand
         operators.AddTo(command);
         command.SetAction((parsed, cancellationToken) =>
         {
-            if (parsed.GetValue(limit) is var most and not (>= 1 and <= 1000))
-            {
-                throw new FieldFaultException("--limit", most, "1..1000");
-            }
-            return operators.CallAsync(
+            var faults = new List<FieldFault>();
+            int most = OptionText.Integer(parsed.GetValue(limit), "--limit", 1, 1_000_000, faults) ?? 100;
+            return faults.Count > 0 ? throw new FieldFaultException(faults) : operators.CallAsync(
                 parsed,
                 async client =>
                 {
-                    ListAuditResponse response = await client.Access.ListAuditAsync(
-                        new ListAuditRequest { Tenant = parsed.GetValue(tenant) ?? "", PageSize = parsed.GetValue(limit) },
-                        cancellationToken: cancellationToken);
+                    ListAuditResponse response = await ListAsync(client, parsed.GetValue(tenant) ?? "", most, cancellationToken);
                     if (parsed.GetValue(json))
                     {
                         Console.Out.WriteLine(JobText.Json(response));
@@ -49,5 +52,20 @@ internal static class AuditCommand
                 cancellationToken);
         });
         return command;
+    }
+
+    private static async Task<ListAuditResponse> ListAsync(BrownianClient client, string tenant, int most, CancellationToken cancellationToken)
+    {
+        var request = new ListAuditRequest { Tenant = tenant };
+        var entries = new ListAuditResponse();
+        do
+        {
+            request.PageSize = Math.Min(most - entries.Entries.Count, MaxPageSize);
+            ListAuditResponse page = await client.Access.ListAuditAsync(request, cancellationToken: cancellationToken);
+            entries.Entries.Add(page.Entries);
+            entries.NextPageToken = request.PageToken = page.NextPageToken;
+        }
+        while (request.PageToken.Length > 0 && entries.Entries.Count < most);
+        return entries;
     }
 }

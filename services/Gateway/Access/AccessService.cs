@@ -184,12 +184,18 @@ public sealed partial class AccessService(
         {
             throw new FieldFaultException("page_size", request.PageSize, $"1..{MaxPage}, or 0 for {DefaultPage}");
         }
-        var response = new ListAuditResponse();
-        response.Entries.Add((await audit.ReadAsync(
+        AuditPosition after = default;
+        if (request.PageToken.Length > 0 && !AuditPosition.TryParse(request.PageToken, out after))
+        {
+            throw new FieldFaultException("page_token", request.PageToken, "the next_page_token of an answer");
+        }
+        AuditPage page = await audit.ReadAsync(
             request.Tenant.Length == 0 ? null : request.Tenant,
-            request.Before?.ToDateTimeOffset() ?? DateTimeOffset.MaxValue,
+            request.PageToken.Length == 0 ? null : after,
             request.PageSize == 0 ? DefaultPage : request.PageSize,
-            context.CancellationToken)).Select(AccessMessages.ToMessage));
+            context.CancellationToken);
+        var response = new ListAuditResponse { NextPageToken = page.Next?.ToString() ?? "" };
+        response.Entries.Add(page.Entries.Select(AccessMessages.ToMessage));
         return response;
     }
 

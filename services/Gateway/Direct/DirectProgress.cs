@@ -1,6 +1,5 @@
 using Brownian.Jobs.Costs;
 using Brownian.Jobs.Records;
-using Brownian.Models.Plans;
 using Brownian.V1;
 
 namespace Brownian.Gateway.Direct;
@@ -16,26 +15,8 @@ internal sealed class DirectProgress(JobDefinition definition)
     /// <summary>The number of images.</summary>
     public int Images { get; private set; }
 
-    /// <summary>
-    /// The pixel-steps that were not evaluated. A plan without a denoiser counts as one step, which is used when its first stage begins.
-    /// </summary>
-    public long Unspent
-    {
-        get
-        {
-            double all = 0, left = 0;
-            foreach ((int i, StageWork work) in _work.Index())
-            {
-                if (definition.Plan.Stages[i].Kind == StageKind.Denoise)
-                {
-                    double unit = (double)work.Pixels * work.Passes;
-                    all += unit * work.Units;
-                    left += unit * Math.Max(0, work.Units - _units.GetValueOrDefault(definition.Plan.Stages[i].Name));
-                }
-            }
-            return all > 0 ? (long)(definition.PixelSteps * (left / all)) : _hasStarted ? 0 : definition.PixelSteps;
-        }
-    }
+    /// <summary>The pixel-steps that were not evaluated.</summary>
+    public long Unspent => PixelSteps.Left(definition.PixelSteps, definition.Plan, _work, UnitsLeft, _hasStarted);
 
     /// <summary>Counts an event.</summary>
     public void Add(JobEvent update)
@@ -56,4 +37,6 @@ internal sealed class DirectProgress(JobDefinition definition)
                 break;
         }
     }
+
+    private long UnitsLeft(int stage) => Math.Max(0, _work[stage].Units - _units.GetValueOrDefault(definition.Plan.Stages[stage].Name));
 }

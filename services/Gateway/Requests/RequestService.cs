@@ -123,7 +123,7 @@ public sealed class RequestService(
         {
             Id = id,
             Tenant = Tenant.ToStored(uploader.Caller.Tenant),
-            PixelSteps = PixelStepsOf(plan!, models),
+            PixelSteps = PixelSteps.Of(plan!, name => models.FirstOrDefault(model => model.Name == name)?.Facts.Scale ?? 1),
             Created = jobs.Now,
             Plan = plan!,
             Request = resolved!.ToJson(),
@@ -140,24 +140,6 @@ public sealed class RequestService(
             TraceParent = Activity.Current?.Id,
         };
         return (definition, files);
-    }
-
-    /// <summary>
-    /// Returns the pixel-steps of a plan: of each denoise stage, the pixels of its images times its evaluations, for each prompt that is joined by
-    /// AND. A plan without one counts as one evaluation of its images.
-    /// </summary>
-    private static long PixelStepsOf(Plan plan, List<ModelCard> models)
-    {
-        IReadOnlyList<StageWork> work = StageWork.Of(plan);
-        long steps = 0, images = 0;
-        for (int i = 0; i < work.Count; i++)
-        {
-            int scale = models.FirstOrDefault(model => model.Name == plan.Stages[i].Model)?.Facts.Scale ?? 1;
-            long pixels = work[i].Pixels * scale * scale;
-            steps += plan.Stages[i].Kind == StageKind.Denoise ? pixels * work[i].Passes * work[i].Units : 0;
-            images = Math.Max(images, pixels * work[i].Units);
-        }
-        return steps > 0 ? steps : images;
     }
 
     /// <summary>Returns the job as which the same request was accepted before, by its idempotency key; null when there is none.</summary>

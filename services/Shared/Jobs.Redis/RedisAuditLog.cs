@@ -26,26 +26,34 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
         AppendAsync(Refused, entry, IAuditLog.KeptRefusals, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<AuditEntry>> ReadAsync(
-        string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken)
+    public async Task<AuditPage> ReadAsync(string? tenant, AuditPosition? after, int most, CancellationToken cancellationToken)
     {
-        var entries = new List<AuditEntry>();
-        foreach (RedisKey stream in (RedisKey[])[Acts, OfTenants(redis), Refused])
+        var entries = new List<(AuditPosition Position, AuditEntry Entry)>();
+        RedisKey[] streams = [Acts, OfTenants(redis), Refused];
+        for (int log = 0; log < streams.Length; log++)
         {
-            entries.AddRange(await ReadAsync(stream, tenant, before, most, cancellationToken).ConfigureAwait(false));
+            RedisValue last = after is not { } position ? "+"
+                : log < position.Log ? $"{position.First}-{position.Second}" : $"({position.First}-{position.Second}";
+            entries.AddRange(await ReadAsync(streams[log], log, tenant, last, most + 1, cancellationToken).ConfigureAwait(false));
         }
-        return [.. entries.OrderByDescending(entry => entry.Time).Take(most)];
+        return AuditPage.Of([.. entries.OrderByDescending(entry => entry.Position.Order).Take(most + 1)], most);
     }
 
     private Task<RedisValue> AppendAsync(RedisKey stream, AuditEntry entry, int kept, CancellationToken cancellationToken) => redis.UseAsync(
         database => database.StreamAddAsync(stream, "entry", JobJson.Write(entry), maxLength: kept, useApproximateMaxLength: true),
         cancellationToken);
 
-    private async Task<IReadOnlyList<AuditEntry>> ReadAsync(
-        RedisKey stream, string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken)
+    /// <summary>Reads the newest entries of a stream.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="log">Its number in positions.</param>
+    /// <param name="tenant">Only entries of this tenant; all when null.</param>
+    /// <param name="last">The id at which the entries begin, as XREVRANGE takes it.</param>
+    /// <param name="most">The largest number of entries.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    private async Task<List<(AuditPosition Position, AuditEntry Entry)>> ReadAsync(
+        RedisKey stream, int log, string? tenant, RedisValue last, int most, CancellationToken cancellationToken)
     {
-        var entries = new List<AuditEntry>();
-        RedisValue last = "+";
+        var entries = new List<(AuditPosition, AuditEntry)>();
         while (true)
         {
             RedisValue end = last;
@@ -54,9 +62,10 @@ public sealed class RedisAuditLog(RedisConnection redis) : IAuditLog
             foreach (StreamEntry stored in chunk)
             {
                 AuditEntry entry = JobJson.Read<AuditEntry>((byte[])stored["entry"]!);
-                if (entry.Time < before && (tenant is null || entry.Tenant == tenant))
+                if (tenant is null || entry.Tenant == tenant)
                 {
-                    entries.Add(entry);
+                    ulong[] id = [.. stored.Id.ToString().Split('-').Select(part => ulong.Parse(part, CultureInfo.InvariantCulture))];
+                    entries.Add((new AuditPosition(id[0], id[1], log), entry));
                 }
                 if (entries.Count == most)
                 {

@@ -87,13 +87,15 @@ public sealed class SqliteAccessStore : IAccessStore, IAuditLog, IDisposable
     public Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken) => AppendAsync(entry, Refusals, IAuditLog.KeptRefusals);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AuditEntry>> ReadAsync(string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken) =>
-        _database.UseAsync(() => _database.Rows(
-            "SELECT entry FROM audit WHERE time < $before AND ($tenant IS NULL OR tenant = $tenant) ORDER BY time DESC, id DESC LIMIT $most",
-            row => JobJson.Read<AuditEntry>((byte[])row[0]),
-            ("$before", before.ToUnixTimeMilliseconds()),
-            ("$tenant", tenant),
-            ("$most", most)));
+    public Task<AuditPage> ReadAsync(string? tenant, AuditPosition? after, int most, CancellationToken cancellationToken) => _database.UseAsync(
+        () => AuditPage.Of(
+            _database.Rows(
+                "SELECT id, entry FROM audit WHERE id < $after AND ($tenant IS NULL OR tenant = $tenant) ORDER BY id DESC LIMIT $most",
+                row => (new AuditPosition((ulong)(long)row[0], 0, 0), JobJson.Read<AuditEntry>((byte[])row[1])),
+                ("$after", (long?)after?.First ?? long.MaxValue),
+                ("$tenant", tenant),
+                ("$most", most + 1)),
+            most));
 
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();

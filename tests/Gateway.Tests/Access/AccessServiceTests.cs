@@ -107,9 +107,11 @@ public sealed class AccessServiceTests : IAsyncLifetime
             "operator tenant.set jobs 4, stored_bytes 9",
             string.Join("; ", (await Access.ListAuditAsync(new ListAuditRequest { Tenant = "acme" }, cancellationToken: Stop)).Entries
                 .Select(entry => $"{entry.Actor} {entry.Action} {entry.Details}")));
-        ListAuditResponse older = await Access.ListAuditAsync(
-            new ListAuditRequest { Before = log.Entries[1].Time, PageSize = 1 }, cancellationToken: Stop);
-        Assert.Equal("key.rotate", Assert.Single(older.Entries).Action);
+        ListAuditResponse two = await Access.ListAuditAsync(new ListAuditRequest { PageSize = 2 }, cancellationToken: Stop);
+        ListAuditResponse third = await Access.ListAuditAsync(
+            new ListAuditRequest { PageToken = two.NextPageToken, PageSize = 1 }, cancellationToken: Stop);
+        Assert.Equal("key.rotate", Assert.Single(third.Entries).Action);
+        Assert.Equal(["page_token"], await FaultsAsync(Access.ListAuditAsync(new ListAuditRequest { PageToken = "1-2" }, cancellationToken: Stop)));
     }
 
     public async ValueTask InitializeAsync()

@@ -89,12 +89,50 @@ public abstract class AccessStoreContract : IAsyncLifetime
         {
             await Audit.AppendAsync(Entry(i, i % 2 == 0 ? "acme" : "other", "job.submit"), Cancelled);
         }
-        await Task.WhenAll(Enumerable.Range(0, 50).Select(i => Audit.AppendRefusalAsync(Entry(10 + i, "", "access.refuse"), Cancelled)));
-        IReadOnlyList<AuditEntry> all = await Audit.ReadAsync(null, DateTimeOffset.MaxValue, 1000, Cancelled);
-        Assert.Equal(Enumerable.Range(10, 50).Reverse().Concat([4, 3, 2, 1, 0]), all.Select(entry => (int)(entry.Time - Now).TotalSeconds));
-        Assert.Equal(
-            [2, 0], (await Audit.ReadAsync("acme", Now.AddSeconds(4), 2, Cancelled)).Select(entry => (int)(entry.Time - Now).TotalSeconds));
-        Assert.Equal(Entry(4, "acme", "job.submit"), Assert.Single(await Audit.ReadAsync("acme", DateTimeOffset.MaxValue, 1, Cancelled)));
+        for (int i = 0; i < 50; i++)
+        {
+            await Audit.AppendRefusalAsync(Entry(10 + i, "", "access.refuse"), Cancelled);
+        }
+        AuditPage all = await Audit.ReadAsync(null, null, 1000, Cancelled);
+        Assert.Equal(Enumerable.Range(10, 50).Reverse().Concat([4, 3, 2, 1, 0]), all.Entries.Select(entry => (int)(entry.Time - Now).TotalSeconds));
+        Assert.Null(all.Next);
+        AuditPage first = await Audit.ReadAsync("acme", null, 1, Cancelled);
+        Assert.Equal(Entry(4, "acme", "job.submit"), Assert.Single(first.Entries));
+        AuditPage second = await Audit.ReadAsync("acme", first.Next, 2, Cancelled);
+        Assert.Equal([2, 0], second.Entries.Select(entry => (int)(entry.Time - Now).TotalSeconds));
+        Assert.Null(second.Next);
+    }
+
+    [Fact]
+    public async Task Pages_of_any_size_hold_every_entry_once_also_where_times_are_equal()
+    {
+        // Of all three kinds and at one time, as a gateway's clock gives them to calls at once.
+        string[] actions = ["key.create", "job.submit", "access.refuse"];
+        for (int i = 0; i < 40; i++)
+        {
+            AuditEntry entry = Entry(0, "acme", actions[i % 3]) with { Target = i.ToString(CultureInfo.InvariantCulture) };
+            await (i % 3 == 2 ? Audit.AppendRefusalAsync(entry, Cancelled) : Audit.AppendAsync(entry, Cancelled));
+        }
+        for (int size = 1; size <= 41; size++)
+        {
+            var read = new List<AuditEntry>();
+            AuditPosition? after = null;
+            do
+            {
+                AuditPage page = await Audit.ReadAsync("acme", after, size, Cancelled);
+                Assert.InRange(page.Entries.Count, 1, size);
+                read.AddRange(page.Entries);
+                after = page.Next;
+            }
+            while (after is not null);
+            int[] numbers = [.. read.Select(entry => int.Parse(entry.Target, CultureInfo.InvariantCulture))];
+            Assert.Equal(Enumerable.Range(0, 40), numbers.Order());
+            for (int kind = 0; kind < 3; kind++)
+            {
+                int[] ofKind = [.. numbers.Where(number => number % 3 == kind)];
+                Assert.Equal(ofKind.OrderDescending(), ofKind);
+            }
+        }
     }
 
     [Fact]
@@ -106,8 +144,9 @@ public abstract class AccessStoreContract : IAsyncLifetime
         {
             await Task.WhenAll(Enumerable.Range(i, AtOnce).Select(second => Audit.AppendAsync(Entry(1 + second, "other", "job.cancel"), Cancelled)));
         }
-        Assert.Equal("key.create", Assert.Single(await Audit.ReadAsync("acme", DateTimeOffset.MaxValue, 10, Cancelled)).Action);
-        Assert.Equal(Written, (int)(Assert.Single(await Audit.ReadAsync("other", DateTimeOffset.MaxValue, 1, Cancelled)).Time - Now).TotalSeconds);
+        Assert.Equal("key.create", Assert.Single((await Audit.ReadAsync("acme", null, 10, Cancelled)).Entries).Action);
+        AuditEntry newest = Assert.Single((await Audit.ReadAsync("other", null, 1, Cancelled)).Entries);
+        Assert.Equal(Written, (int)(newest.Time - Now).TotalSeconds);
     }
 
     /// <summary>Opens an empty store.</summary>

@@ -18,10 +18,13 @@ public interface IAuditLog
     /// <summary>Appends an entry about a refused call.</summary>
     Task AppendRefusalAsync(AuditEntry entry, CancellationToken cancellationToken);
 
-    /// <summary>Returns the newest entries, newest first.</summary>
+    /// <summary>
+    /// Returns entries in the order in which they were written, the newest first; entries of different kinds within one millisecond can have another
+    /// order.
+    /// </summary>
     /// <param name="tenant">Only entries of this tenant; all when null.</param>
-    /// <param name="before">Only entries before this time.</param>
+    /// <param name="after">The <see cref="AuditPage.Next"/> of the page before; null for the newest entries.</param>
     /// <param name="most">The largest number of entries.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    Task<IReadOnlyList<AuditEntry>> ReadAsync(string? tenant, DateTimeOffset before, int most, CancellationToken cancellationToken);
+    Task<AuditPage> ReadAsync(string? tenant, AuditPosition? after, int most, CancellationToken cancellationToken);
 }

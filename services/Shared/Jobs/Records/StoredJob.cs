@@ -21,20 +21,8 @@ public sealed record StoredJob(JobDefinition Definition, JobRecord Record, long 
     public long StoredBytes => Definition.FileBytes + Record.Artifacts.Sum(artifact => artifact.Length);
 
     /// <summary>Returns the pixel-steps that the job has not used yet (<see cref="JobDefinition.PixelSteps"/>).</summary>
-    public long PixelStepsLeft()
-    {
-        double all = 0, left = 0;
-        for (int i = 0; i < Definition.Work.Count; i++)
-        {
-            if (Definition.Plan.Stages[i].Kind == Models.Plans.StageKind.Denoise)
-            {
-                all += (double)Definition.Work[i].Pixels * Definition.Work[i].Passes * Definition.Work[i].Units;
-                left += (double)Definition.Work[i].Pixels * Definition.Work[i].Passes * (UnitsLeft(i) ?? 0);
-            }
-        }
-        // A plan without a denoiser counts as one step, which is used when its first stage begins.
-        return all > 0 ? (long)(Definition.PixelSteps * (left / all)) : Record.Started is null ? Definition.PixelSteps : 0;
-    }
+    public long PixelStepsLeft() => Costs.PixelSteps.Left(
+        Definition.PixelSteps, Definition.Plan, Definition.Work, stage => UnitsLeft(stage) ?? 0, Record.Started is not null);
 
     /// <summary>Returns the outcome of an ended job in the usage of its tenant; null for a job that has not ended.</summary>
     public Access.UsageOutcome? Outcome => Record.Phase switch

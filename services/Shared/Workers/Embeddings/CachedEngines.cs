@@ -27,6 +27,13 @@ public sealed class CachedEngines(
 {
     private readonly LocalEncodingLock _noLock = new();
     private readonly HybridCacheEntryOptions _options = new() { Expiration = settings.Lifetime, LocalCacheExpiration = settings.LocalLifetime };
+    // What was computed is stored under the lock, and not once more without it.
+    private readonly HybridCacheEntryOptions _storedByMaker = new()
+    {
+        Expiration = settings.Lifetime,
+        LocalCacheExpiration = settings.LocalLifetime,
+        Flags = HybridCacheEntryFlags.DisableDistributedCacheWrite,
+    };
     private readonly HybridCacheEntryOptions _readOnly = new()
     {
         Expiration = settings.Lifetime,
@@ -110,11 +117,11 @@ public sealed class CachedEngines(
                 TextFeatures features = await encoder.EncodeAsync(prompt, token).ConfigureAwait(false);
                 computed = true;
                 CachedEmbedding made = CachedEmbedding.From(features);
-                // Stored before the lock is released, because a process that waited for the lock reads the cache next.
-                await cache.SetAsync(key, made, _options, cancellationToken: token).ConfigureAwait(false);
+                // Stored before the lock is released, because a process that waited for the lock reads the cache next; also for a caller that left.
+                await cache.SetAsync(key, made, _options, cancellationToken: CancellationToken.None).ConfigureAwait(false);
                 return made;
             },
-            _options,
+            _storedByMaker,
             cancellationToken: cancellationToken).ConfigureAwait(false);
         telemetry.Embedded(model, !computed);
         return embedding.ToFeatures();
