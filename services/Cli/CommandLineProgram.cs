@@ -19,6 +19,7 @@ internal static class CommandLineProgram
             InterpolateCommand.Create(),
             InfoCommand.Create(),
             ModelsCommand.Create(),
+            ImportCommand.Create(),
             SchedulersCommand.Create(),
             RequestCommand.Create(),
             ServeCommand.Create(),

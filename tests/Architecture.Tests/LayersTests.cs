@@ -28,6 +28,7 @@ public sealed partial class LayersTests
         ["Tokenizers"] = ["Formats"],
         ["Models"] = ["Diffusion", "Formats", "Requests"],
         ["Adapters"] = ["Diffusion", "Formats", "Models", "Requests", "Tokenizers"],
+        ["Import"] = ["Formats", "Models"],
         ["Imaging"] = ["Formats", "Requests"],
         ["Inference"] = ["Adapters", "Diffusion", "Formats", "Imaging", "Models", "Requests", "Tokenizers"],
         ["Jobs"] = ["Adapters", "Contracts", "Diffusion", "Formats", "Models", "Protos", "Requests"],
@@ -43,8 +44,8 @@ public sealed partial class LayersTests
         ["VaeDecoder"] = StageService,
         ["Cli"] =
         [
-            "Adapters", "Client", "Denoiser", "Diffusion", "Formats", "Gateway", "Hosting", "Imaging", "Inference", "Jobs", "Models", "Protos",
-            "Requests", "TextEncoder", "VaeDecoder",
+            "Adapters", "Client", "Denoiser", "Diffusion", "Formats", "Gateway", "Hosting", "Imaging", "Import", "Inference", "Jobs", "Models",
+            "Protos", "Requests", "TextEncoder", "VaeDecoder",
         ],
     };
 

@@ -19,10 +19,11 @@ internal sealed class GoldenCase
 
     private readonly JsonObject _json;
     private readonly string _folder;
+    private readonly Func<string, string> _modelFolder;
 
-    private GoldenCase(string folder)
+    private GoldenCase(string folder, Func<string, string> modelFolder)
     {
-        _folder = folder;
+        (_folder, _modelFolder) = (folder, modelFolder);
         _json = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "case.json")))!.AsObject();
     }
 
@@ -34,6 +35,10 @@ internal sealed class GoldenCase
     public static TheoryData<string> Names =>
         [.. Directory.GetDirectories(Path.Combine(Data, "cases")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
 
+    /// <summary>The names of the models.</summary>
+    public IReadOnlyList<string> ModelNames =>
+        [.. _json["model"]!.GetValue<string>().Split(" + ").Append(_json["request"]!["refiner"]?["model"]?.GetValue<string>()).OfType<string>()];
+
     public string ModelFolder => ModelFolders[0];
 
     /// <summary>Names a request's ControlNets by their paths in the folder of the cases' models.</summary>
@@ -42,11 +47,7 @@ internal sealed class GoldenCase
             new JsonArray([.. request["controlnets"]!.AsArray().Select(net => (JsonNode)$"tiny-sd15-controlnet/{(string)net!}")]);
 
     /// <summary>The folders of the model, or of the stages of a cascade, and of the refiner.</summary>
-    public IReadOnlyList<string> ModelFolders =>
-    [
-        .. _json["model"]!.GetValue<string>().Split(" + ").Append(_json["request"]!["refiner"]?["model"]?.GetValue<string>()).OfType<string>()
-            .Select(name => Path.Combine(Data, "models", name)),
-    ];
+    public IReadOnlyList<string> ModelFolders => [.. ModelNames.Select(_modelFolder)];
 
     /// <summary>Whether the second model continues the image of the first.</summary>
     public bool IsCascade => _json["model"]!.GetValue<string>().Contains('+', StringComparison.Ordinal);
@@ -66,7 +67,12 @@ internal sealed class GoldenCase
 
     private JsonObject Expected => _json["expected"]!.AsObject();
 
-    public static GoldenCase Read(string name) => new(Path.Combine(Data, "cases", name));
+    public static GoldenCase Read(string name) => new(Path.Combine(Data, "cases", name), model => Path.Combine(Data, "models", model));
+
+    /// <summary>Reads a case of models in other folders.</summary>
+    /// <param name="folder">The case's folder.</param>
+    /// <param name="modelFolder">The folder of a model by its name.</param>
+    public static GoldenCase Read(string folder, Func<string, string> modelFolder) => new(folder, modelFolder);
 
     /// <summary>The request as a request file.</summary>
     public JsonObject Request()

@@ -1,14 +1,8 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Brownian.Adapters;
 using Brownian.Diffusion.Faults;
-using Brownian.Formats.Tensors;
 using Brownian.Inference;
-using Brownian.Inference.Engines;
-using Brownian.Inference.Sessions;
 using Brownian.Models.Families;
-using Brownian.Models.Folders;
 using Brownian.Models.Metadata;
 using Brownian.Models.Plans;
 using Brownian.Requests;
@@ -26,49 +20,7 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
     public async Task A_request_gives_the_references_values_and_images(string name)
     {
         GoldenCase golden = GoldenCase.Read(name);
-        ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
-        (GenerationRequest original, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
-        ResolvedRequest request = generator.Resolve(original, imaged);
-        var images = new List<GeneratedImage>();
-        await foreach (GeneratedImage image in generator.GenerateAsync(request, files, null, null, TestContext.Current.CancellationToken))
-        {
-            images.Add(image);
-        }
-
-        Assert.Equal(golden.ImageCount, images.Count);
-        for (int i = 0; i < images.Count; i++)
-        {
-            golden.AssertImage(i, images[i].Pixels.Rgb);
-        }
-        if (original.Task == RequestTask.Preview)
-        {
-            return;
-        }
-        golden.AssertEncodings(images[0].Prompt, images[0].Negative);
-        if (golden.IsUnclip)
-        {
-            AssertUnclip(golden, images);
-            return;
-        }
-        if (golden.IsCascade)
-        {
-            var before = (DenoiseResult)images[0].Trace["stage-1-denoise.result"];
-            golden.AssertFirstStageTimesteps(before.Timesteps);
-            golden.AssertLatents("stage1_initial_latents", before.InitialLatents);
-            golden.AssertLatents("stage1_final_latents", before.Latents);
-        }
-        golden.AssertTimesteps(images[0].Denoised.Timesteps);
-        golden.AssertSigmas(images[0].Denoised.Sigmas);
-        golden.AssertInitialLatents(Tensor.Concat([.. images.Select(image => image.Denoised.InitialLatents)]));
-        golden.AssertLatents("image_latents", images[0].Denoised.ImageLatents);
-        golden.AssertLatents("masked_image_latents", images[0].Denoised.MaskedImageLatents);
-        if (images[0].Trace.GetValueOrDefault("refine.result") is DenoiseResult refined)
-        {
-            golden.AssertLatents("base_latents", images[0].Denoised.Latents);
-            golden.AssertRefinerTimesteps(refined.Timesteps);
-        }
-        golden.AssertFinalLatents(
-            Tensor.Concat([.. images.Select(image => (image.Trace.GetValueOrDefault("refine.result") as DenoiseResult ?? image.Denoised).Latents)]));
+        await GoldenRun.AssertAsync(golden, await models.GetAsync(golden.ModelFolders));
     }
 
     [Theory]
@@ -175,51 +127,5 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         await generator.GenerateAsync(request, files, null, warnings.Add, TestContext.Current.CancellationToken)
             .FirstAsync(TestContext.Current.CancellationToken);
         Assert.Equal(request.Warnings, warnings);
-    }
-
-    /// <summary>Checks the runs of a prior, a decoder and a super-resolution, which share one generator.</summary>
-    private static void AssertUnclip(GoldenCase golden, List<GeneratedImage> images)
-    {
-        DenoiseResult? prior = Runs("prior")?[0];
-        golden.AssertTimestepsOf("prior", prior?.Timesteps);
-        golden.AssertTimestepsOf("decoder", Runs("decoder")![0].Timesteps);
-        golden.AssertTimestepsOf("super_res", Runs("super-res")![0].Timesteps.Concat(Runs("super-res-last")![0].Timesteps));
-        if (prior is not null)
-        {
-            golden.AssertInitialLatents(
-                Tensor.Concat([.. Runs("prior")!.Select(run => new Tensor(run.InitialLatents.Values, [1, run.InitialLatents.Values.Length]))]));
-        }
-        golden.AssertLatents("decoder_initial_latents", Tensor.Concat([.. Runs("decoder")!.Select(run => run.InitialLatents)]));
-        golden.AssertLatents("image_small", Clamped(Tensor.Concat([.. Runs("decoder")!.Select(run => run.Latents)])));
-        golden.AssertLatents("super_res_initial_latents", Tensor.Concat([.. Runs("super-res")!.Select(run => run.InitialLatents)]));
-        golden.AssertMostOf("final_latents", Tensor.Concat([.. Runs("super-res-last")!.Select(run => run.Latents)]));
-
-        DenoiseResult[]? Runs(string stage) =>
-            images[0].Trace.ContainsKey(stage + ".result") ? [.. images.Select(image => (DenoiseResult)image.Trace[stage + ".result"])] : null;
-
-        static Tensor Clamped(Tensor tensor) => new([.. tensor.Values.Select(value => Math.Clamp(value, -1, 1))], tensor.Shape);
-    }
-}
-
-/// <summary>Models that stay loaded for all tests of a class.</summary>
-public sealed class LoadedModels : IDisposable
-{
-    private readonly ConcurrentDictionary<string, Lazy<Task<ImageGenerator>>> _generators = new();
-
-    public Task<ImageGenerator> GetAsync(IReadOnlyList<string> folders) => _generators.GetOrAdd(
-        string.Join(Path.PathSeparator, folders),
-        _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync(
-            [.. folders.Select(folder => ModelFolder.Open(folder))], new SessionSettings(Threads: 1),
-            new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
-
-    public void Dispose()
-    {
-        foreach (Lazy<Task<ImageGenerator>> generator in _generators.Values)
-        {
-            if (generator.Value.IsCompletedSuccessfully)
-            {
-                generator.Value.GetAwaiter().GetResult().Dispose();
-            }
-        }
     }
 }

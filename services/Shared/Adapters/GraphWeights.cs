@@ -169,7 +169,7 @@ public sealed partial class GraphWeights
             case "MatMul" when initializer.Shape.Count == 2:
                 uses.Add((!isTransposed, ModuleOf(node)));
                 return true;
-            case "Gemm" when initializer.Shape.Count == 2:
+            case "Gemm" or "FusedMatMul" when initializer.Shape.Count == 2:
                 uses.Add((isTransposed == node.TransposesB, ModuleOf(node)));
                 return true;
             case "Conv" when !isTransposed:

@@ -5,7 +5,8 @@ using Brownian.Models.Folders;
 namespace Brownian.Models.Catalog;
 
 /// <summary>
-/// Finds models by name: in the folders given by the caller, in the folders of <c>BROWNIAN_MODELS</c>, and in <c>models</c> beside the program.
+/// Finds models by name: in the folders given by the caller, in the folders of <c>BROWNIAN_MODELS</c>, in the user's folder of imported models, and
+/// in <c>models</c> beside the program.
 /// </summary>
 public sealed class ModelCatalog
 {
@@ -14,6 +15,10 @@ public sealed class ModelCatalog
 
     /// <summary>The environment variable that lists folders of models, separated by the separator of <c>PATH</c>.</summary>
     public const string Variable = "BROWNIAN_MODELS";
+
+    /// <summary>The user's folder of imported models. It may not exist.</summary>
+    public static string UserFolder { get; } = Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "brownian", "models");
 
     /// <param name="folders">Folders that contain model folders. The first folder that contains the requested name is used.</param>
     public ModelCatalog(IEnumerable<string> folders)
@@ -37,7 +42,7 @@ public sealed class ModelCatalog
         }
         string[] variable = (Environment.GetEnvironmentVariable(Variable) ?? "")
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return new ModelCatalog([.. given, .. variable, Path.Combine(AppContext.BaseDirectory, "models")]);
+        return new ModelCatalog([.. given, .. variable, UserFolder, Path.Combine(AppContext.BaseDirectory, "models")]);
     }
 
     /// <summary>Returns every model in the folders, ordered by name.</summary>

@@ -1,6 +1,6 @@
 namespace Brownian.Models.Folders;
 
-/// <summary>Instructions for exporting a model to ONNX.</summary>
+/// <summary>Instructions for importing a model, or for exporting it to ONNX.</summary>
 public static class ModelExport
 {
     /// <summary>Returns a sentence with the command that exports a model.</summary>
@@ -8,6 +8,12 @@ public static class ModelExport
     public static string HowTo(string source) =>
         $"Export it to ONNX first: pip install optimum-onnx diffusers; optimum-cli export onnx --model {Quoted(source)} --task text-to-image FOLDER; "
         + "then use --model FOLDER (see docs/models.md)";
+
+    /// <summary>Returns a sentence for a folder of checkpoints.</summary>
+    /// <param name="folder">The folder.</param>
+    public static string HowToImport(string folder) =>
+        $"It contains checkpoints. Import them first: brownian import {Quoted(folder)}; then use --model with the name that the import prints "
+        + "(see docs/import.md)";
 
     /// <summary>Returns a sentence for a checkpoint in a single file.</summary>
     /// <param name="file">A <c>.safetensors</c> or <c>.ckpt</c> file.</param>

@@ -169,7 +169,7 @@ public sealed class ModelFolder
         string hint = Directory.Exists(directory)
             && Directory.EnumerateFiles(directory)
                 .Any(file => file.EndsWith(".safetensors", StringComparison.Ordinal) || file.EndsWith(".bin", StringComparison.Ordinal))
-            ? ". " + ModelExport.HowTo(FolderPath)
+            ? ". " + ModelExport.HowToImport(FolderPath)
             : "";
         throw new ModelException($"The model folder {FolderPath} has {found}; {part}/model.onnx is missing{hint}");
     }

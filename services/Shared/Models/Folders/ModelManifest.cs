@@ -7,7 +7,8 @@ namespace Brownian.Models.Folders;
 /// <summary>The <c>brownian.json</c> of a model's folder: its description, license and default values. Every field is optional.</summary>
 public sealed record ModelManifest
 {
-    private static readonly string[] Fields = ["title", "description", "license", "attribution", "defaults", "examples", "scaling_factor"];
+    private static readonly string[] Fields =
+        ["title", "description", "license", "attribution", "defaults", "examples", "scaling_factor", "family", "source", "fingerprint"];
     private static readonly string[] DefaultFields = ["steps", "guidance_scale", "guidance_rescale", "width", "height", "scheduler"];
 
     /// <summary>The manifest of a folder without one.</summary>
@@ -27,6 +28,15 @@ public sealed record ModelManifest
 
     /// <summary>The scaling factor of the latents, when no <c>config.json</c> states it.</summary>
     public double? ScalingFactor { get; init; }
+
+    /// <summary>The family of an imported model; a name for readers, because a folder's family follows from its graphs.</summary>
+    public string? Family { get; init; }
+
+    /// <summary>What an imported model was imported from.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>The SHA-256 of the weights that an imported model was imported from, in hexadecimal.</summary>
+    public string? Fingerprint { get; init; }
 
     /// <summary>Example prompts.</summary>
     public IReadOnlyList<string> Examples { get; init; } = [];
@@ -57,6 +67,9 @@ public sealed record ModelManifest
             Description = Get<string>(json, "description", file),
             License = Get<string>(json, "license", file),
             Attribution = Get<string>(json, "attribution", file),
+            Family = Get<string>(json, "family", file),
+            Source = Get<string>(json, "source", file),
+            Fingerprint = Get<string>(json, "fingerprint", file),
             ScalingFactor = GetValue<double>(json, "scaling_factor", file),
             Examples = [.. (json["examples"] as JsonArray ?? []).Select(example => example?.ToString() ?? "")],
             Defaults = new ModelDefaults

@@ -1,0 +1,154 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Formats.Files;
+using Brownian.Formats.Tensors;
+using Brownian.Import.Weights;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+
+namespace Brownian.Import.Folders;
+
+/// <summary>
+/// Writes model folders. A folder appears under its name when it is complete. Until then it is a hidden folder beside it, which an import that was
+/// stopped leaves: the next import of the same files continues with the first graph that is not complete.
+/// </summary>
+public static class ImportWriter
+{
+    private const string Manifest = "brownian.json", Mark = ".import";
+
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
+
+    /// <summary>Writes a checkpoint's model folder.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="folder">The folder, which must not exist.</param>
+    /// <param name="progress">Receives what was written; null for nothing.</param>
+    /// <param name="cancellationToken">Stops writing. The graphs that are complete stay for the next import.</param>
+    /// <exception cref="ModelException">
+    /// The folder exists or cannot be written, the checkpoint cannot be read, or it is no model of a supported family. Nothing is left behind.
+    /// </exception>
+    public static void Write(CheckpointSource source, string folder, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        if (Path.Exists(path))
+        {
+            throw new ModelException($"{folder} exists already; an import overwrites nothing. Remove it, or give the model another name");
+        }
+        string unfinished = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.unfinished");
+        bool isStopped = false;
+        try
+        {
+            using FileStream mark = Begin(unfinished, source.Identity);
+            WriteParts(source, unfinished, progress, cancellationToken);
+            Describe(source, unfinished);
+            mark.Dispose();
+            File.Delete(Path.Combine(unfinished, Mark));
+            Directory.Move(unfinished, path);
+        }
+        catch (OperationCanceledException)
+        {
+            isStopped = true;
+            throw;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{folder} cannot be written: {exception.Message}", exception);
+        }
+        finally
+        {
+            if (!isStopped && Directory.Exists(unfinished))
+            {
+                Directory.Delete(unfinished, recursive: true);
+            }
+        }
+    }
+
+    /// <summary>Prepares the hidden folder, which is emptied when it belongs to an import of other files.</summary>
+    /// <returns>The open file that states to which import the folder belongs; it keeps out a second import.</returns>
+    private static FileStream Begin(string unfinished, string identity)
+    {
+        string file = Path.Combine(unfinished, Mark);
+        if (Directory.Exists(unfinished) && !(File.Exists(file) && File.ReadAllText(file) == identity))
+        {
+            Directory.Delete(unfinished, recursive: true);
+        }
+        Directory.CreateDirectory(unfinished);
+        var mark = new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.None);
+        mark.Write(Encoding.UTF8.GetBytes(identity));
+        mark.Flush(flushToDisk: true);
+        return mark;
+    }
+
+    private static void WriteParts(
+        CheckpointSource source, string unfinished, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        foreach (string file in source.Copies)
+        {
+            Copy(Path.Combine(source.FolderPath, file), Path.Combine(unfinished, file));
+        }
+        long all = source.Bytes, before = 0;
+        foreach (ImportedGraph graph in source.Graphs)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            string part = Path.Combine(unfinished, graph.Part);
+            Copy(graph.Config, Path.Combine(part, "config.json"));
+            foreach ((string name, Parameter constant) in graph.Constants)
+            {
+                float[] numbers = constant.Read();
+                NpyFile.Write(Path.Combine(part, name + ".npy"), new Tensor(numbers, [1, numbers.Length]));
+            }
+            // The graph is written after its weights, so where it is, they are complete.
+            if (!File.Exists(Path.Combine(part, GraphBuilder.FileName)))
+            {
+                long done = before;
+                graph.Graph.Save(
+                    part,
+                    progress is null ? null : bytes => progress.Report(new ImportProgress(graph.Part, done += bytes, all)),
+                    cancellationToken);
+            }
+            before += graph.Graph.WeightBytes;
+        }
+    }
+
+    /// <summary>Checks that the folder is a model of a supported family, and writes what is known of it.</summary>
+    private static void Describe(CheckpointSource source, string unfinished)
+    {
+        var manifest = new JsonObject();
+        if (!source.IsNetwork)
+        {
+            var model = ModelFolder.Open(unfinished);
+            ModelFamilies.Require(model);
+            manifest["family"] = ModelFamilies.NameOf(ModelFamilies.Read(model));
+        }
+        if (source.License is { } license)
+        {
+            manifest["license"] = license;
+        }
+        manifest["source"] = source.Name;
+        manifest["fingerprint"] = Fingerprint(source, unfinished);
+        File.WriteAllText(Path.Combine(unfinished, Manifest), manifest.ToJsonString(Readable) + "\n");
+    }
+
+    /// <summary>Returns the hash of the graphs, by whose names and lengths and bytes a model is the same wherever it was imported.</summary>
+    private static string Fingerprint(CheckpointSource source, string unfinished)
+    {
+        using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (ImportedGraph graph in source.Graphs)
+        {
+            foreach (string name in (string[])[GraphBuilder.FileName, WeightWriter.FileName])
+            {
+                using FileStream file = File.OpenRead(Path.Combine(unfinished, graph.Part, name));
+                whole.AppendData(Encoding.UTF8.GetBytes($"{graph.Part}/{name}:{file.Length}\n"));
+                whole.AppendData(SHA256.HashData(file));
+            }
+        }
+        return Convert.ToHexStringLower(whole.GetHashAndReset());
+    }
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+        File.Copy(from, to, overwrite: true);
+    }
+}

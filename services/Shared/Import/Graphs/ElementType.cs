@@ -1,0 +1,20 @@
+namespace Brownian.Import.Graphs;
+
+/// <summary>The element types of graphs, with ONNX's numbers.</summary>
+public enum ElementType
+{
+    /// <summary>32-bit floats.</summary>
+    Float32 = 1,
+
+    /// <summary>32-bit integers.</summary>
+    Int32 = 6,
+
+    /// <summary>64-bit integers.</summary>
+    Int64 = 7,
+
+    /// <summary>Truth values.</summary>
+    Bool = 9,
+
+    /// <summary>64-bit floats.</summary>
+    Float64 = 11,
+}

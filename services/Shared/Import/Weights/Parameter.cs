@@ -1,0 +1,45 @@
+using Brownian.Formats.Checkpoints;
+using Brownian.Formats.Weights;
+
+namespace Brownian.Import.Weights;
+
+/// <summary>A weight of a network: a tensor of a file, or a part of one, under the name that diffusers or transformers give it.</summary>
+/// <param name="Source">The file.</param>
+/// <param name="Tensor">The tensor.</param>
+/// <param name="Shape">The shape of the weight. A tensor's dimensions of 1 may be left out or added.</param>
+/// <param name="First">The index of its first element in the tensor.</param>
+/// <param name="IsTransposed">Whether the tensor stores the two dimensions of the weight in the other order.</param>
+public sealed record Parameter(WeightSet Source, StoredTensor Tensor, IReadOnlyList<int> Shape, long First = 0, bool IsTransposed = false)
+{
+    /// <summary>The number of elements.</summary>
+    public long Count => Shape.Aggregate(1L, static (product, side) => product * side);
+
+    /// <summary>Reads elements as float32, in row-major order.</summary>
+    /// <param name="first">The index of the first element.</param>
+    /// <param name="values">Receives the elements.</param>
+    /// <exception cref="Formats.Files.ModelException">The file cannot be read.</exception>
+    public void Read(long first, Span<float> values)
+    {
+        if (!IsTransposed)
+        {
+            Source.Read(Tensor, First + first, values);
+            return;
+        }
+        float[] all = Source.Read(Tensor);
+        int rows = Shape[0], columns = Shape[1];
+        for (int i = 0; i < values.Length; i++)
+        {
+            long index = first + i;
+            values[i] = all[(index % columns * rows) + (index / columns)];
+        }
+    }
+
+    /// <summary>Reads all elements of a small weight.</summary>
+    /// <exception cref="Formats.Files.ModelException">The file cannot be read.</exception>
+    public float[] Read()
+    {
+        float[] values = new float[Count];
+        Read(0, values);
+        return values;
+    }
+}
