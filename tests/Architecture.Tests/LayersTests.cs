@@ -28,7 +28,7 @@ public sealed partial class LayersTests
         ["Tokenizers"] = ["Formats"],
         ["Models"] = ["Diffusion", "Formats", "Requests"],
         ["Adapters"] = ["Diffusion", "Formats", "Models", "Requests", "Tokenizers"],
-        ["Import"] = ["Formats", "Models"],
+        ["Import"] = ["Adapters", "Formats", "Models"],
         ["Imaging"] = ["Formats", "Requests"],
         ["Inference"] = ["Adapters", "Diffusion", "Formats", "Imaging", "Models", "Requests", "Tokenizers"],
         ["Jobs"] = ["Adapters", "Contracts", "Diffusion", "Formats", "Models", "Protos", "Requests"],

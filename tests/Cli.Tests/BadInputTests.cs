@@ -44,8 +44,8 @@ public sealed class BadInputTests
     [InlineData(Failure, "There is no model \"nonsense\"; known models: emoji", "--model", "nonsense")]
     [InlineData(Failure, "The folder ./nowhere does not exist", "--model", "./nowhere")]
     [InlineData(Failure, "optimum-cli export onnx --model stabilityai/sd-turbo", "--model", "stabilityai/sd-turbo")]
-    [InlineData(Failure, "from_single_file(v1-5.safetensors)", "--model", "v1-5.safetensors")]
-    [InlineData(Failure, "from_single_file(old.ckpt)", "--model", "old.ckpt")]
+    [InlineData(Failure, "brownian import v1-5.safetensors", "--model", "v1-5.safetensors")]
+    [InlineData(Failure, "brownian import old.ckpt", "--model", "old.ckpt")]
     [InlineData(Failure, "No space left on device", "--steps", "1", "--format", "png", "-o", "/dev/full", "-q")]
     [InlineData(Failure, "no CUDA", "--device", "cuda")]
     public async Task An_invalid_option_ends_generate_with_one_line_that_names_it(int exitCode, string says, params string[] options)

@@ -10,10 +10,15 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian import</c>: a model folder from a checkpoint.</summary>
 internal static class ImportCommand
 {
+    private static readonly string[] Predictions = ["epsilon", "v_prediction"];
+
     public static Command Create()
     {
-        var source = new Argument<string>("SOURCE") { Description = "A diffusers folder, with weights as .safetensors or .bin" };
-        var name = new Option<string?>("--name") { Description = "The model's name; the folder's name when not given", HelpName = "NAME" };
+        var source = new Argument<string>("SOURCE")
+        {
+            Description = "A diffusers folder, or one file with a whole model: .safetensors, .ckpt, .gguf",
+        };
+        var name = new Option<string?>("--name") { Description = "The model's name; that of the folder or file when not given", HelpName = "NAME" };
         var to = new Option<string?>("--to")
         {
             Description = $"The folder in which the model's folder is made; {ModelCatalog.UserFolder} when not given",
@@ -21,27 +26,83 @@ internal static class ImportCommand
         };
         var variant = new Option<string?>("--variant") { Description = "Prefer files of this variant, for example fp16", HelpName = "VARIANT" };
         var portable = new Option<bool>("--portable") { Description = "Use only ONNX's own operators, which other runtimes have, too" };
-        var command = new Command("import", "Makes a model of a checkpoint, without Python") { source, name, to, variant, portable };
-        command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(
-            parsed.GetValue(source)!,
-            parsed.GetValue(name),
-            parsed.GetValue(to) ?? ModelCatalog.UserFolder,
-            new ImportSettings(parsed.GetValue(variant), new GraphOptions(parsed.GetValue(portable))),
-            cancellationToken)));
+        var config = new Option<string?>("--config")
+        {
+            Description = "For a file: a diffusers folder with its configurations, scheduler and tokenizers; told from the file when not given",
+            HelpName = "DIR",
+        };
+        var vae = new Option<string?>("--vae") { Description = "For a file: the file or folder of another autoencoder", HelpName = "FILE|DIR" };
+        var ema = new Option<bool>("--ema") { Description = "For a file: use the averaged weights that it has beside the others" };
+        var prediction = new Option<string?>("--prediction")
+        {
+            Description = "For a file: what the model predicts; told from the file when not given",
+            HelpName = string.Join('|', Predictions),
+        };
+        var command = new Command("import", "Makes a model of a checkpoint, without Python")
+        {
+            source, name, to, variant, portable, config, vae, ema, prediction,
+        };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            string path = parsed.GetValue(source)!;
+            bool isFile = File.Exists(path);
+            var faults = new List<FieldFault>();
+            if (!isFile && !Directory.Exists(path))
+            {
+                faults.Add(FieldFault.Of("SOURCE", path, "a diffusers folder or a file that exists"));
+            }
+            else if (!isFile)
+            {
+                (string Option, bool IsGiven)[] ofFiles =
+                [
+                    ("--config", parsed.GetValue(config) is not null), ("--vae", parsed.GetValue(vae) is not null),
+                    ("--ema", parsed.GetValue(ema)), ("--prediction", parsed.GetValue(prediction) is not null),
+                ];
+                faults.AddRange(ofFiles.Where(option => option.IsGiven).Select(option => new FieldFault(option.Option, "is only for a single file")));
+            }
+            else if (parsed.GetValue(variant) is not null)
+            {
+                faults.Add(new FieldFault("--variant", "is only for a diffusers folder"));
+            }
+            if (parsed.GetValue(config) is { } configs && !Directory.Exists(configs))
+            {
+                faults.Add(FieldFault.Of("--config", configs, "a diffusers folder that exists"));
+            }
+            if (parsed.GetValue(vae) is { } autoencoder && !Path.Exists(autoencoder))
+            {
+                faults.Add(FieldFault.Of("--vae", autoencoder, "a file or folder that exists"));
+            }
+            if (parsed.GetValue(prediction) is { } predicts && !Predictions.Contains(predicts))
+            {
+                faults.Add(FieldFault.Of("--prediction", predicts, string.Join(", ", Predictions)));
+            }
+            string model = parsed.GetValue(name) ?? NameOf(path, isFile);
+            if (model.Length == 0 || model.StartsWith('.') || model != Path.GetFileName(model)
+                || model.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0)
+            {
+                faults.Add(FieldFault.Of("--name", model, "a name for a folder, which does not begin with a dot"));
+            }
+            return faults.Count > 0 ? throw new FieldFaultException(faults) : Task.FromResult(Run(
+                path,
+                model,
+                parsed.GetValue(to) ?? ModelCatalog.UserFolder,
+                new ImportSettings(parsed.GetValue(variant), new GraphOptions(parsed.GetValue(portable)))
+                {
+                    ConfigFolder = parsed.GetValue(config),
+                    Autoencoder = parsed.GetValue(vae),
+                    UsesAverages = parsed.GetValue(ema),
+                    PredictionType = parsed.GetValue(prediction),
+                },
+                cancellationToken));
+        });
         return command;
     }
 
-    private static int Run(string source, string? name, string to, ImportSettings settings, CancellationToken cancellationToken)
+    private static string NameOf(string path, bool isFile) => isFile ? Path.GetFileNameWithoutExtension(path)
+        : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+
+    private static int Run(string source, string name, string to, ImportSettings settings, CancellationToken cancellationToken)
     {
-        if (!Directory.Exists(source))
-        {
-            throw new FieldFaultException(FieldFault.Of("SOURCE", source, "a diffusers folder that exists"));
-        }
-        name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)));
-        if (name.Length == 0 || name.StartsWith('.') || name != Path.GetFileName(name) || name.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0)
-        {
-            throw new FieldFaultException(FieldFault.Of("--name", name, "a name for a folder, which does not begin with a dot"));
-        }
         string folder = Path.Combine(to, name);
         using var checkpoint = CheckpointSource.Open(source, settings);
         foreach (string note in checkpoint.Notes)

@@ -6,7 +6,7 @@ namespace Brownian.Adapters;
 /// Converts the reference's names of a UNet's modules to Stability's (<c>generative-models/sgm/modules/diffusionmodules/openaimodel.py:
 /// UNetModel</c>). The number of resnets per level is counted among the names, so that no configuration is needed.
 /// </summary>
-internal static partial class StabilityNames
+public static partial class StabilityNames
 {
     private static readonly Dictionary<string, string> Single = new(StringComparer.Ordinal)
     {
@@ -17,6 +17,7 @@ internal static partial class StabilityNames
         ["time_embedding.linear_2"] = "time_embed.2",
         ["add_embedding.linear_1"] = "label_emb.0.0",
         ["add_embedding.linear_2"] = "label_emb.0.2",
+        ["class_embedding"] = "label_emb",
     };
 
     private static readonly Dictionary<string, string> OfResnet = new(StringComparer.Ordinal)
@@ -42,12 +43,13 @@ internal static partial class StabilityNames
     {
         string[] names = [.. modules];
         int[] down = CountResnets(names, "down_blocks"), up = CountResnets(names, "up_blocks");
-        var attends = new HashSet<string>(
-            names.Select(name => Attention().Match(name)).Where(match => match.Success).Select(match => match.Value), StringComparer.Ordinal);
+        var attends = new HashSet<int>(
+            names.Select(name => Attention().Match(name)).Where(match => match.Success)
+                .Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)));
         var stability = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string name in names)
         {
-            if (Of(name, down, up, attends) is { } other)
+            if (Of(name, down, up, attends.Contains) is { } other)
             {
                 stability[ModuleNames.Flat(other)] = name;
             }
@@ -55,7 +57,12 @@ internal static partial class StabilityNames
         return stability;
     }
 
-    private static string? Of(string name, int[] down, int[] up, HashSet<string> attends)
+    /// <summary>Returns Stability's name of a module; null when it has none.</summary>
+    /// <param name="name">The canonical name of a UNet's module.</param>
+    /// <param name="down">The number of residual blocks of each level of the lower half.</param>
+    /// <param name="up">The number of residual blocks of each level of the upper half.</param>
+    /// <param name="attends">Whether a level of the upper half has attention.</param>
+    public static string? Of(string name, IReadOnlyList<int> down, IReadOnlyList<int> up, Func<int, bool> attends)
     {
         if (Single.TryGetValue(name, out string? single))
         {
@@ -72,12 +79,16 @@ internal static partial class StabilityNames
             return null;
         }
         bool isDown = match.Groups[1].Value == "down";
-        int block = int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture),
-        layer = int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture);
-        int[] resnets = isDown ? down : up;
+        int block = int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture);
+        int layer = int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture);
+        IReadOnlyList<int> resnets = isDown ? down : up;
+        if (block >= resnets.Count)
+        {
+            return null;
+        }
         string rest = match.Groups[5].Value;
         // Every downsampler is a separate block; an upsampler is part of the last block of its level.
-        int first = isDown ? 1 + resnets[..block].Sum() + block : resnets[..block].Sum();
+        int first = resnets.Take(block).Sum() + (isDown ? 1 + block : 0);
         string side = isDown ? "input_blocks" : "output_blocks";
         return match.Groups[3].Value switch
         {
@@ -85,7 +96,7 @@ internal static partial class StabilityNames
             "attentions" => $"{side}.{first + layer}.1.{rest}",
             "downsamplers" when rest == "conv" => $"{side}.{first + resnets[block]}.0.op",
             "upsamplers" when rest == "conv" =>
-                $"{side}.{first + resnets[block] - 1}.{(attends.Contains($"up_blocks.{block}.attentions.") ? 2 : 1)}.conv",
+                $"{side}.{first + resnets[block] - 1}.{(attends(block) ? 2 : 1)}.conv",
             _ => null,
         };
     }
@@ -119,6 +130,6 @@ internal static partial class StabilityNames
     [GeneratedRegex(@"^mid_block\.(resnets|attentions)\.(\d{1,3})\.(.+)$")]
     private static partial Regex Middle();
 
-    [GeneratedRegex(@"^up_blocks\.\d{1,3}\.attentions\.")]
+    [GeneratedRegex(@"^up_blocks\.(\d{1,3})\.attentions\.")]
     private static partial Regex Attention();
 }

@@ -22,6 +22,9 @@ public sealed class WeightSet : IDisposable
     /// <summary>The tensors by their names.</summary>
     public IReadOnlyDictionary<string, StoredTensor> Tensors { get; }
 
+    /// <summary>Further facts that the file states; empty for several files.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _files is [var file] ? file.Metadata : new Dictionary<string, string>();
+
     /// <summary>Opens one file that contains all weights.</summary>
     /// <param name="file">The path.</param>
     /// <exception cref="ModelException">See <see cref="CheckpointFile.Open"/>.</exception>

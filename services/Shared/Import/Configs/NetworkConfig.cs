@@ -12,6 +12,9 @@ namespace Brownian.Import.Configs;
 /// <param name="source">The name of the file, in messages.</param>
 public sealed class NetworkConfig(JsonObject json, string source)
 {
+    /// <summary>How configurations are written.</summary>
+    internal static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
+
     private readonly List<string> _faults = [];
 
     /// <summary>The name of the file, in messages.</summary>
@@ -24,6 +27,9 @@ public sealed class NetworkConfig(JsonObject json, string source)
     public string ClassName => json["_class_name"] is JsonValue name && name.TryGetValue(out string? text) ? text
         : json["architectures"] is JsonArray { Count: > 0 } classes && classes[0] is JsonValue first && first.TryGetValue(out string? other) ? other
         : "";
+
+    /// <summary>Returns the configuration as JSON.</summary>
+    public override string ToString() => json.ToJsonString(Readable) + "\n";
 
     /// <summary>Returns whether a key is there and not null.</summary>
     public bool Has(string key) => json[key] is not null;

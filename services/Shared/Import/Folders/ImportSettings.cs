@@ -1,6 +1,21 @@
 namespace Brownian.Import.Folders;
 
 /// <summary>How a checkpoint is imported.</summary>
-/// <param name="Variant">The variant of files to prefer, such as <c>fp16</c>; null for none.</param>
+/// <param name="Variant">The variant of a folder's files to prefer, such as <c>fp16</c>; null for none.</param>
 /// <param name="Graphs">How graphs are built.</param>
-public sealed record ImportSettings(string? Variant, GraphOptions Graphs);
+public sealed record ImportSettings(string? Variant, GraphOptions Graphs)
+{
+    /// <summary>
+    /// A diffusers folder whose configurations, scheduler and tokenizers are used for a single file; null to tell them from the file.
+    /// </summary>
+    public string? ConfigFolder { get; init; }
+
+    /// <summary>A file or folder of an autoencoder that replaces that of a single file; null for the file's own.</summary>
+    public string? Autoencoder { get; init; }
+
+    /// <summary>Whether the averaged weights of a single file are used, which some files have beside those of the last step (EMA).</summary>
+    public bool UsesAverages { get; init; }
+
+    /// <summary>What the model of a single file predicts, <c>epsilon</c> or <c>v_prediction</c>; null to tell it from the file.</summary>
+    public string? PredictionType { get; init; }
+}

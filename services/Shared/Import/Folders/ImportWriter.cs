@@ -83,16 +83,21 @@ public static class ImportWriter
     private static void WriteParts(
         CheckpointSource source, string unfinished, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
     {
-        foreach (string file in source.Copies)
+        foreach (ImportedFile file in source.Files)
         {
-            Copy(Path.Combine(source.FolderPath, file), Path.Combine(unfinished, file));
+            string path = Path.Combine(unfinished, file.Name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            using Stream content = file.Open();
+            using FileStream written = File.Create(path);
+            content.CopyTo(written);
         }
         long all = source.Bytes, before = 0;
         foreach (ImportedGraph graph in source.Graphs)
         {
             cancellationToken.ThrowIfCancellationRequested();
             string part = Path.Combine(unfinished, graph.Part);
-            Copy(graph.Config, Path.Combine(part, "config.json"));
+            Directory.CreateDirectory(part);
+            File.WriteAllText(Path.Combine(part, DiffusersFolder.Config), graph.Config);
             foreach ((string name, Parameter constant) in graph.Constants)
             {
                 float[] numbers = constant.Read();
@@ -134,7 +139,7 @@ public static class ImportWriter
     private static string Fingerprint(CheckpointSource source, string unfinished)
     {
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (ImportedGraph graph in source.Graphs)
+        foreach (ImportedGraph graph in source.Graphs.OrderBy(graph => graph.Part, StringComparer.Ordinal))
         {
             foreach (string name in (string[])[GraphBuilder.FileName, WeightWriter.FileName])
             {
@@ -144,11 +149,5 @@ public static class ImportWriter
             }
         }
         return Convert.ToHexStringLower(whole.GetHashAndReset());
-    }
-
-    private static void Copy(string from, string to)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-        File.Copy(from, to, overwrite: true);
     }
 }

@@ -48,9 +48,6 @@ public sealed partial class GraphBuilder
     /// <summary>The bytes of the weights that the graph uses.</summary>
     public long WeightBytes => _weights.Sum(weight => weight.Parameter.Count * sizeof(float));
 
-    /// <summary>Returns whether the file has a weight.</summary>
-    public bool HasWeight(string name) => _parameters.Find(name) is not null;
-
     /// <summary>Adds an input of the graph.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="type">Its element type.</param>

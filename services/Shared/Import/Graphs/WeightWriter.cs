@@ -55,8 +55,7 @@ internal static class WeightWriter
                 Add(tensor, "offset", file.Position.ToString(CultureInfo.InvariantCulture));
                 Add(tensor, "length", bytes.ToString(CultureInfo.InvariantCulture));
                 // The elements of a transposed weight are read at once.
-                int piece = weight.Parameter.IsTransposed || weight.Parameter.Tensor.Strides is not null
-                    ? checked((int)weight.Parameter.Count) : Piece;
+                int piece = weight.Parameter.IsReadWhole ? checked((int)weight.Parameter.Count) : Piece;
                 float[] buffer = piece <= values.Length ? values : new float[piece];
                 for (long done = 0; done < weight.Parameter.Count; done += piece)
                 {

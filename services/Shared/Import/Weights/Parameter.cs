@@ -3,16 +3,24 @@ using Brownian.Formats.Weights;
 
 namespace Brownian.Import.Weights;
 
-/// <summary>A weight of a network: a tensor of a file, or a part of one, under the name that diffusers or transformers give it.</summary>
+/// <summary>A weight of a network: a tensor of a file, or a part of one, in the shape that diffusers or transformers give it.</summary>
 /// <param name="Source">The file.</param>
 /// <param name="Tensor">The tensor.</param>
-/// <param name="Shape">The shape of the weight. A tensor's dimensions of 1 may be left out or added.</param>
+/// <param name="Shape">The shape of the weight. The tensor's dimensions of 1 may be left out.</param>
 /// <param name="First">The index of its first element in the tensor.</param>
 /// <param name="IsTransposed">Whether the tensor stores the two dimensions of the weight in the other order.</param>
 public sealed record Parameter(WeightSet Source, StoredTensor Tensor, IReadOnlyList<int> Shape, long First = 0, bool IsTransposed = false)
 {
+    /// <summary>
+    /// The tensor with the factors that quantised elements are multiplied by, one for all elements or one for each row; null for none.
+    /// </summary>
+    public StoredTensor? Scales { get; init; }
+
     /// <summary>The number of elements.</summary>
     public long Count => Shape.Aggregate(1L, static (product, side) => product * side);
+
+    /// <summary>Whether reading a part of the elements reads all of them.</summary>
+    public bool IsReadWhole => IsTransposed || Tensor.Strides is not null;
 
     /// <summary>Reads elements as float32, in row-major order.</summary>
     /// <param name="first">The index of the first element.</param>
@@ -20,17 +28,26 @@ public sealed record Parameter(WeightSet Source, StoredTensor Tensor, IReadOnlyL
     /// <exception cref="Formats.Files.ModelException">The file cannot be read.</exception>
     public void Read(long first, Span<float> values)
     {
-        if (!IsTransposed)
+        if (IsTransposed)
         {
-            Source.Read(Tensor, First + first, values);
+            float[] all = Source.Read(Tensor);
+            int rows = Shape[0], columns = Shape[1];
+            for (int i = 0; i < values.Length; i++)
+            {
+                long index = first + i;
+                values[i] = all[(index % columns * rows) + (index / columns)];
+            }
             return;
         }
-        float[] all = Source.Read(Tensor);
-        int rows = Shape[0], columns = Shape[1];
-        for (int i = 0; i < values.Length; i++)
+        Source.Read(Tensor, First + first, values);
+        if (Scales is { } scales)
         {
-            long index = first + i;
-            values[i] = all[(index % columns * rows) + (index / columns)];
+            float[] factors = Source.Read(scales);
+            long row = Tensor.Count / factors.Length;
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] *= factors[(First + first + i) / row];
+            }
         }
     }
 

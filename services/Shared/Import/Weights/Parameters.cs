@@ -1,44 +1,52 @@
 using Brownian.Formats.Checkpoints;
+using Brownian.Formats.Weights;
 
 namespace Brownian.Import.Weights;
 
-/// <summary>The weights of a network by the names that diffusers and transformers give them today.</summary>
-public sealed class Parameters
+/// <summary>The weights of a network by the names that diffusers and transformers give them today, whatever names the file has.</summary>
+/// <param name="source">The name of the file, in messages.</param>
+/// <param name="find">Returns a weight by its name of today; null when the file does not have it.</param>
+public sealed class Parameters(string source, Func<string, Parameter?> find)
 {
-    private readonly Dictionary<string, Parameter> _all;
-
-    /// <param name="source">The name of the file, in messages.</param>
-    /// <param name="all">The weights.</param>
-    public Parameters(string source, IEnumerable<KeyValuePair<string, Parameter>> all) =>
-        (Source, _all) = (source, new Dictionary<string, Parameter>(all, StringComparer.Ordinal));
+    /// <summary>The ends of the names of tensors with the factors of a weight, which replace <c>weight</c>.</summary>
+    private static readonly string[] ScaleNames = ["scale_weight", "weight_scale"];
 
     /// <summary>The name of the file, in messages.</summary>
-    public string Source { get; }
-
-    /// <summary>The weights' names.</summary>
-    public IReadOnlyCollection<string> Names => _all.Keys;
-
-    /// <summary>Returns the tensors of a set under their own names.</summary>
-    /// <param name="set">The set; it stays open as long as weights are read.</param>
-    /// <param name="source">The name of the file, in messages.</param>
-    public static Parameters Of(WeightSet set, string source) => new(
-        source, set.Tensors.Select(tensor => KeyValuePair.Create(tensor.Key, new Parameter(set, tensor.Value, tensor.Value.Shape))));
+    public string Source => source;
 
     /// <summary>Returns a weight; null when the file does not have it.</summary>
-    public Parameter? Find(string name) => _all.GetValueOrDefault(name);
+    public Parameter? Find(string name) => find(name);
 
-    /// <summary>Returns the weights under other names.</summary>
-    /// <param name="rename">The new name of a weight; null to leave it out.</param>
-    public Parameters Rename(Func<string, string?> rename)
+    /// <summary>Returns the tensors of a set.</summary>
+    /// <param name="set">The set; it stays open as long as weights are read.</param>
+    /// <param name="source">The name of the file, in messages.</param>
+    /// <param name="names">The names that a weight may have in the file, the preferred first; null for its name of today alone.</param>
+    public static Parameters Of(WeightSet set, string source, Func<string, string[]>? names = null) => new(
+        source,
+        name => names is null ? Find(set, name)
+            : names(name).Select(candidate => Find(set, candidate)).FirstOrDefault(found => found is not null));
+
+    /// <summary>Returns a whole tensor; null when the file does not have it.</summary>
+    public static Parameter? Find(WeightSet set, string name) => set.Tensors.TryGetValue(name, out StoredTensor? tensor)
+        ? new Parameter(set, tensor, tensor.Shape) { Scales = ScalesOf(set, tensor) }
+        : null;
+
+    /// <summary>
+    /// Finds the factors of a tensor of 8-bit floats. Files of ComfyUI and of several trainers store them beside the weights.
+    /// </summary>
+    private static StoredTensor? ScalesOf(WeightSet set, StoredTensor tensor)
     {
-        var renamed = new Dictionary<string, Parameter>(StringComparer.Ordinal);
-        foreach ((string name, Parameter parameter) in _all)
+        const string Weight = "weight";
+        if (tensor.Format != ElementFormat.F8E4M3 && tensor.Format != ElementFormat.F8E5M2
+            || !tensor.Name.EndsWith(Weight, StringComparison.Ordinal))
         {
-            if (rename(name) is { } other)
-            {
-                renamed[other] = parameter;
-            }
+            return null;
         }
-        return new Parameters(Source, renamed);
+        StoredTensor? scales = ScaleNames.Select(name => set.Tensors.GetValueOrDefault(tensor.Name[..^Weight.Length] + name))
+            .FirstOrDefault(found => found is not null);
+        return scales is null ? null
+            : scales.Format.IsNumeric && (scales.Count == 1 || scales.Count == tensor.Shape[0]) ? scales
+            : throw new Formats.Files.ModelException(
+                $"{set.Name}: {scales} are the factors of {tensor}; supported: one for the tensor, or one for each row");
     }
 }

@@ -109,9 +109,9 @@ public sealed class ModelCatalog
                 : throw new ModelException(
                     $"The folder {wanted} is not a model: it has neither model_index.json nor a folder like unet/ or text_encoder/");
         }
-        if (Path.GetExtension(wanted) is ".safetensors" or ".ckpt" or ".pt" or ".bin")
+        if (Path.GetExtension(wanted) is ".safetensors" or ".ckpt" or ".pt" or ".bin" or ".gguf")
         {
-            throw new ModelException(ModelExport.HowToFromFile(wanted));
+            throw new ModelException(ModelExport.HowToImportFile(wanted));
         }
         if (File.Exists(wanted))
         {

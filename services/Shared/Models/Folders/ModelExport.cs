@@ -16,10 +16,10 @@ public static class ModelExport
         + "(see docs/import.md)";
 
     /// <summary>Returns a sentence for a checkpoint in a single file.</summary>
-    /// <param name="file">A <c>.safetensors</c> or <c>.ckpt</c> file.</param>
-    public static string HowToFromFile(string file) =>
-        $"{file} is a checkpoint, not an ONNX model folder. Turn it into a folder with diffusers first: "
-        + $"StableDiffusionPipeline.from_single_file({Quoted(file)}).save_pretrained(\"DIFFUSERS\"). {HowTo("DIFFUSERS")}";
+    /// <param name="file">A <c>.safetensors</c>, <c>.ckpt</c> or <c>.gguf</c> file.</param>
+    public static string HowToImportFile(string file) =>
+        $"{file} is a checkpoint. Import it first: brownian import {Quoted(file)}; then use --model with the name that the import prints "
+        + "(see docs/import.md)";
 
     private static string Quoted(string text) => text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\"" : text;
 }

@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+using Brownian.Import.Tests;
+
+namespace Brownian.Program.Tests;
+
+/// <summary><c>brownian import</c> in the way of a user.</summary>
+public sealed class ImportTests : IDisposable
+{
+    private readonly Checkpoints _checkpoints = new();
+    private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public async Task A_folder_and_a_file_become_models_that_are_found_by_name_and_make_images()
+    {
+        ProgramResult folder = await RunAsync("import", _checkpoints.Folder("tiny-sd15"), "--name", "of-folder");
+        ProgramResult file = await RunAsync(
+            "import", Path.Combine(_checkpoints.Folder("single-file"), "tiny-sd15.safetensors"), "--config", _checkpoints.Folder("tiny-sd15"));
+
+        Assert.True(folder.ExitCode == 0, folder.Error);
+        Assert.True(file.ExitCode == 0, file.Error);
+        Assert.Contains("100 %", folder.Error, StringComparison.Ordinal);
+        Assert.Contains("Try it: brownian generate \"a red apple\" --model of-folder", folder.Error, StringComparison.Ordinal);
+        string list = (await RunAsync("models", "list")).OutputText;
+        Assert.Contains("of-folder", list, StringComparison.Ordinal);
+        Assert.Contains("tiny-sd15", list, StringComparison.Ordinal);
+        byte[][] images =
+        [
+            .. await Task.WhenAll(((string[])["of-folder", "tiny-sd15"]).Select(async model =>
+            {
+                ProgramResult result = await RunAsync("generate", "a red apple", "--model", model, "--seed", "1", "--steps", "2", "-o", "-");
+                Assert.True(result.ExitCode == 0, result.Error);
+                return result.Output;
+            })),
+        ];
+        Assert.NotEmpty(images[0]);
+        JsonObject[] manifests =
+        [
+            .. ((string[])["of-folder", "tiny-sd15"]).Select(model => JsonNode.Parse(
+                File.ReadAllText(_folder.Combine(Path.Combine("brownian", "models", model, "brownian.json"))))!.AsObject()),
+        ];
+        // The same weights, whatever file they were in.
+        Assert.Equal((string?)manifests[0]["fingerprint"], (string?)manifests[1]["fingerprint"]);
+    }
+
+    [Theory]
+    [InlineData("SOURCE: \"nowhere\" is not allowed; allowed: a diffusers folder or a file that exists", "nowhere")]
+    [InlineData("--ema: is only for a single file", ".", "--ema")]
+    [InlineData("--name: \"../up\" is not allowed", ".", "--name", "../up")]
+    [InlineData("--prediction: \"x0\" is not allowed; allowed: epsilon, v_prediction", ".", "--prediction", "x0")]
+    [InlineData("--config: \"nowhere\" is not allowed; allowed: a diffusers folder that exists", ".", "--config", "nowhere")]
+    [InlineData("--vae: \"nowhere\" is not allowed; allowed: a file or folder that exists", ".", "--vae", "nowhere")]
+    public async Task A_wrong_option_is_named(string says, params string[] arguments)
+    {
+        ProgramResult result = await RunAsync(["import", .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(says, result.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.FullPath));
+    }
+
+    public void Dispose()
+    {
+        _checkpoints.Dispose();
+        _folder.Dispose();
+    }
+
+    /// <summary>Runs the program with a user's folder of its own.</summary>
+    private Task<ProgramResult> RunAsync(params string[] arguments) => BrownianProgram.RunAsync(new ProgramRun
+    {
+        Arguments = arguments,
+        Environment = new Dictionary<string, string> { ["XDG_DATA_HOME"] = _folder.FullPath },
+    });
+}
