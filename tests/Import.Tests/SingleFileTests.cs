@@ -170,6 +170,46 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
         Assert.Throws<ModelException>(() => Import(File("tiny-sd15"), new ImportSettings(null, Graphs))).Message,
         StringComparison.Ordinal);
 
+    [Fact]
+    public void A_file_alone_becomes_a_model_with_its_scheduler_and_tokenizer()
+    {
+        string file = _folder.Combine("made-up.safetensors");
+        MadeUpFile.Write(file, MadeUpFile.Small);
+        string folder = Import(file, new ImportSettings(null, Graphs));
+
+        using InferenceSession unet = GraphRun.Open(Path.Combine(folder, "unet", "model.onnx"));
+        Assert.All(
+            GraphRun.Run(unet, GraphInputs.Create(unet, 1)).Values,
+            output => Assert.All(output.Values, value => Assert.True(float.IsFinite(value))));
+        Assert.Equal("PNDMScheduler", (string?)JsonFile.Read(Path.Combine(folder, "scheduler", "scheduler_config.json"))["_class_name"]);
+        Assert.Equal(49408, JsonFile.Read(Path.Combine(folder, "tokenizer", "vocab.json")).Count);
+        Assert.Equal("StableDiffusionPipeline", (string?)JsonFile.Read(Path.Combine(folder, "model_index.json"))["_class_name"]);
+        Assert.Equal("Stable Diffusion 1.x/2.x", (string?)JsonFile.Read(Path.Combine(folder, "brownian.json"))["family"]);
+    }
+
+    [Fact]
+    public void A_file_that_is_used_as_a_model_is_imported_once_whatever_its_name()
+    {
+        string first = _folder.Combine("first.safetensors"), second = _folder.Combine("second.safetensors");
+        MadeUpFile.Write(first, MadeUpFile.Small);
+        System.IO.File.Copy(first, second);
+        var cache = new ImportCache(_folder.Combine("cache"));
+        var started = new List<string>();
+        string[] opened = [.. ((string[])[first, first, second]).Select(file => cache.Open(file, started.Add, null, Stop))];
+        Assert.Single(opened.Distinct());
+        Assert.Equal(opened[..1], started);
+        // Another content under the same name is another model.
+        MadeUpFile.Write(first, MadeUpFile.Small, seed: 1);
+        System.IO.File.SetLastWriteTimeUtc(first, DateTime.UtcNow.AddMinutes(1));
+        Assert.NotEqual(opened[0], cache.Open(first, started.Add, null, Stop));
+
+        Directory.SetLastWriteTimeUtc(opened[0], DateTime.UtcNow.AddDays(-10));
+        Assert.Equal(opened[..1], cache.Prune(DateTime.UtcNow.AddDays(-5)).Select(removed => removed.Folder));
+        Assert.Equal(started[1..], cache.Prune(null).Select(removed => removed.Folder));
+        Assert.Empty(cache.Prune(null));
+        Assert.Equal(opened[0], cache.Open(second, started.Add, null, Stop).Replace("second", "first", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("down_blocks.0.lora_up.weight", "a LoRA")]
     [InlineData("double_blocks.0.img_attn.qkv.weight", "a transformer of Flux")]

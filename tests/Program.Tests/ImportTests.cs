@@ -42,6 +42,25 @@ public sealed class ImportTests : IDisposable
         Assert.Equal((string?)manifests[0]["fingerprint"], (string?)manifests[1]["fingerprint"]);
     }
 
+    [Fact]
+    public async Task A_file_named_as_a_model_is_imported_once_and_pruned()
+    {
+        string file = _folder.Combine("made-up.safetensors");
+        MadeUpFile.Write(file, MadeUpFile.Small);
+        string[] generate = ["generate", "a red apple", "--model", file, "--seed", "1", "--steps", "1", "--size", "64x64", "-o", "-"];
+
+        ProgramResult first = await RunAsync(generate), second = await RunAsync(generate);
+
+        Assert.True(first.ExitCode == 0, first.Error);
+        Assert.Contains("is imported once, into ", first.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("imported", second.Error, StringComparison.Ordinal);
+        Assert.Equal(first.Output, second.Output);
+        Assert.Contains("made-up-", (await RunAsync("models", "list")).OutputText, StringComparison.Ordinal);
+        Assert.Equal("", (await RunAsync("models", "prune")).OutputText);
+        Assert.Contains("made-up-", (await RunAsync("models", "prune", "--all")).OutputText, StringComparison.Ordinal);
+        Assert.DoesNotContain("made-up-", (await RunAsync("models", "list")).OutputText, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("SOURCE: \"nowhere\" is not allowed; allowed: a diffusers folder or a file that exists", "nowhere")]
     [InlineData("--ema: is only for a single file", ".", "--ema")]

@@ -7,6 +7,7 @@ using Brownian.Cli.Remote;
 using Brownian.Formats.Files;
 using Brownian.Gateway.Requests;
 using Brownian.Imaging;
+using Brownian.Import.Folders;
 using Brownian.Inference;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
@@ -95,7 +96,8 @@ internal sealed class GenerateCommand(RequestOptions options)
         // A partial result is not an image, so its file name determines no image format.
         var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files);
-        JsonObject requested = Expanded(options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request), catalog);
+        JsonObject built = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request);
+        JsonObject requested = Expanded(await Task.Run(() => ImportFiles(built, quiet, cancellationToken), cancellationToken), catalog);
         if (stop is not null)
         {
             requested["stop_after"] = stop;
@@ -258,6 +260,30 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             Console.Error.WriteLine($"{output} contains the output of {kept.StopAfter}; continue with: brownian generate --from {output}{where}");
         }
+    }
+
+    /// <summary>Replaces files that are named as models by the folders that are imported from them.</summary>
+    private static JsonObject ImportFiles(JsonObject requested, bool quiet, CancellationToken cancellationToken)
+    {
+        if (requested["model"] is not JsonValue named || !named.TryGetValue(out string? model) || !ImportCache.IsFile(model))
+        {
+            return requested;
+        }
+        var report = new ImportReport();
+        string folder = new ImportCache(ModelCatalog.CacheFolder).Open(
+            model,
+            into =>
+            {
+                if (!quiet)
+                {
+                    Console.Error.WriteLine($"{model} is imported once, into {into}; \"brownian models prune\" removes such folders");
+                }
+            },
+            quiet ? null : report,
+            cancellationToken);
+        report.Finish();
+        requested["model"] = folder;
+        return requested;
     }
 
     /// <summary>Expands a request to a cascade's folder into one to its stages' folders.</summary>

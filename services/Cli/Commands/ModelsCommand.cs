@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Brownian.Formats.Files;
+using Brownian.Import.Folders;
 using Brownian.Inference;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
@@ -9,10 +10,11 @@ using Brownian.Models.Folders;
 
 namespace Brownian.Cli.Commands;
 
-/// <summary><c>brownian models list</c> and <c>show</c>.</summary>
+/// <summary><c>brownian models list</c>, <c>show</c> and <c>prune</c>.</summary>
 internal static class ModelsCommand
 {
-    public static Command Create() => new("models", "Lists the models and shows their contents") { CreateList(), CreateShow() };
+    public static Command Create() =>
+        new("models", "Lists the models, shows their contents, and removes those of the cache") { CreateList(), CreateShow(), CreatePrune() };
 
     private static Command CreateList()
     {
@@ -29,6 +31,37 @@ internal static class ModelsCommand
             foreach ((string name, string folder) in catalog.ListCascades())
             {
                 Console.Out.WriteLine($"{name}    {Title(() => Cascade.Open(folder).Title)}    {folder}");
+            }
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static Command CreatePrune()
+    {
+        var unused = new Option<string?>("--unused-days")
+        {
+            Description = "Only models that were not used for so many days, 0..3650; 30 when not given",
+            HelpName = "N",
+        };
+        var all = new Option<bool>("--all") { Description = "All models of the cache" };
+        var command = new Command(
+            "prune", "Removes models that were imported because a file was named as a model; the files stay, and so do models of brownian import")
+        {
+            unused, all,
+        };
+        command.SetAction(parsed =>
+        {
+            var faults = new List<FieldFault>();
+            int days = OptionText.Integer(parsed.GetValue(unused), "--unused-days", 0, 3650, faults) ?? 30;
+            if (faults.Count > 0)
+            {
+                throw new FieldFaultException(faults);
+            }
+            DateTime? since = parsed.GetValue(all) ? null : DateTime.UtcNow.AddDays(-days);
+            foreach ((string folder, long bytes) in new ImportCache(ModelCatalog.CacheFolder).Prune(since))
+            {
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}    {bytes / 1e6:0.0} MB"));
             }
             return ExitCode.Success;
         });
@@ -89,6 +122,7 @@ internal static class ModelsCommand
         Line("description", model.Manifest.Description);
         Line("license", model.Manifest.License);
         Line("attribution", model.Manifest.Attribution);
+        Line("imported-from", model.Manifest.Source);
         Line("examples", string.Join("; ", model.Manifest.Examples));
         Line("pipeline", model.Index?["_class_name"]?.ToString());
         Line("scheduler", model.Scheduler?["_class_name"]?.ToString());

@@ -39,6 +39,8 @@ public static class ImportWriter
         bool isStopped = false;
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            RequireSpace(source, unfinished, folder);
             using FileStream mark = Begin(unfinished, source.Identity);
             WriteParts(source, unfinished, progress, cancellationToken);
             Describe(source, unfinished);
@@ -61,6 +63,19 @@ public static class ImportWriter
             {
                 Directory.Delete(unfinished, recursive: true);
             }
+        }
+    }
+
+    /// <summary>Requires that the disk has space for what is not written yet.</summary>
+    private static void RequireSpace(CheckpointSource source, string unfinished, string folder)
+    {
+        long written = Directory.Exists(unfinished)
+            ? Directory.EnumerateFiles(unfinished, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length) : 0;
+        long needed = source.Bytes - written, free = new DriveInfo(Path.GetDirectoryName(unfinished)!).AvailableFreeSpace;
+        if (needed > free)
+        {
+            throw new ModelException(string.Create(
+                CultureInfo.InvariantCulture, $"{folder} needs {needed / 1e6:0} MB, but its disk has {free / 1e6:0} MB left"));
         }
     }
 

@@ -5,8 +5,8 @@ using Brownian.Models.Folders;
 namespace Brownian.Models.Catalog;
 
 /// <summary>
-/// Finds models by name: in the folders given by the caller, in the folders of <c>BROWNIAN_MODELS</c>, in the user's folder of imported models, and
-/// in <c>models</c> beside the program.
+/// Finds models by name: in the folders given by the caller, in the folders of <c>BROWNIAN_MODELS</c>, in the user's folder of imported models, in
+/// <c>models</c> beside the program, and in the cache of files that were used as models.
 /// </summary>
 public sealed class ModelCatalog
 {
@@ -19,6 +19,9 @@ public sealed class ModelCatalog
     /// <summary>The user's folder of imported models. It may not exist.</summary>
     public static string UserFolder { get; } = Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "brownian", "models");
+
+    /// <summary>The folder of the models that were imported from files that were used as models. It may not exist.</summary>
+    public static string CacheFolder { get; } = Path.Combine(Path.GetDirectoryName(UserFolder)!, "imported");
 
     /// <param name="folders">Folders that contain model folders. The first folder that contains the requested name is used.</param>
     public ModelCatalog(IEnumerable<string> folders)
@@ -42,7 +45,7 @@ public sealed class ModelCatalog
         }
         string[] variable = (Environment.GetEnvironmentVariable(Variable) ?? "")
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return new ModelCatalog([.. given, .. variable, UserFolder, Path.Combine(AppContext.BaseDirectory, "models")]);
+        return new ModelCatalog([.. given, .. variable, UserFolder, Path.Combine(AppContext.BaseDirectory, "models"), CacheFolder]);
     }
 
     /// <summary>Returns every model in the folders, ordered by name.</summary>
@@ -51,7 +54,7 @@ public sealed class ModelCatalog
         .. Folders
             .Where(Directory.Exists)
             .SelectMany(Directory.GetDirectories)
-            .Where(ModelFolder.IsModel)
+            .Where(folder => !Path.GetFileName(folder).StartsWith('.') && ModelFolder.IsModel(folder))
             .Select(folder => (Name: Path.GetFileName(folder), Folder: folder))
             .DistinctBy(model => model.Name)
             .OrderBy(model => model.Name, StringComparer.Ordinal),
