@@ -52,7 +52,7 @@ public sealed partial class GraphBuilder
     /// <param name="name">Its name.</param>
     /// <param name="type">Its element type.</param>
     /// <param name="sides">Its dimensions: numbers, or names of dimensions of any size.</param>
-    public Value Input(string name, ElementType type, params ReadOnlySpan<string> sides)
+    public Value Input(string name, ElementType type, params ReadOnlySpan<Dimension> sides)
     {
         _graph.Input.Add(Describe(name, type, sides));
         return new Value(name);
@@ -75,7 +75,7 @@ public sealed partial class GraphBuilder
     /// <param name="name">The output's name.</param>
     /// <param name="value">The value.</param>
     /// <param name="sides">Its dimensions: numbers, or names of dimensions of any size.</param>
-    public void Output(string name, Value value, params ReadOnlySpan<string> sides)
+    public void Output(string name, Value value, params ReadOnlySpan<Dimension> sides)
     {
         _graph.Node.Add(new NodeProto { OpType = "Identity", Name = "output/" + name, Input = { value.Name }, Output = { name } });
         _graph.Output.Add(Describe(name, ElementType.Float32, sides));
@@ -237,14 +237,12 @@ public sealed partial class GraphBuilder
         _ => throw new ArgumentException($"an attribute cannot be {value}", nameof(value)),
     };
 
-    private static ValueInfoProto Describe(string name, ElementType type, ReadOnlySpan<string> sides)
+    private static ValueInfoProto Describe(string name, ElementType type, ReadOnlySpan<Dimension> sides)
     {
         var shape = new TensorShapeProto();
-        foreach (string side in sides)
+        foreach (Dimension side in sides)
         {
-            shape.Dim.Add(
-                long.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? new DimensionProto { DimValue = number }
-                    : new DimensionProto { DimParam = side });
+            shape.Dim.Add(side.Size is { } size ? new DimensionProto { DimValue = size } : new DimensionProto { DimParam = side.Name });
         }
         return new ValueInfoProto
         {

@@ -58,7 +58,7 @@ internal sealed class AutoencoderKl
     {
         var graph = new GraphBuilder("AutoencoderKL.decoder", _parameters, _options);
         var layers = new UnetLayers(graph, _groups, Epsilon, _activation);
-        Value x = graph.Input("latent_sample", ElementType.Float32, "batch_size", Text(_latents), "latent_height", "latent_width");
+        Value x = graph.Input("latent_sample", ElementType.Float32, "batch_size", _latents, "latent_height", "latent_width");
         if (_hasPostQuantizer)
         {
             x = graph.Conv("post_quant_conv", x, _latents, _latents, kernel: 1);
@@ -81,7 +81,7 @@ internal sealed class AutoencoderKl
         }
         x = graph.Silu("decoder.conv_norm_out", graph.GroupNorm("decoder.conv_norm_out", x, channels, _groups, Epsilon));
         graph.Output(
-            "sample", graph.Conv("decoder.conv_out", x, channels, _channelsOut), "batch_size", Text(_channelsOut), "sample_height", "sample_width");
+            "sample", graph.Conv("decoder.conv_out", x, channels, _channelsOut), "batch_size", _channelsOut, "sample_height", "sample_width");
         return graph;
     }
 
@@ -90,7 +90,7 @@ internal sealed class AutoencoderKl
     {
         var graph = new GraphBuilder("AutoencoderKL.encoder", _parameters, _options);
         var layers = new UnetLayers(graph, _groups, Epsilon, _activation);
-        Value x = graph.Input("sample", ElementType.Float32, "batch_size", Text(_channelsIn), "sample_height", "sample_width");
+        Value x = graph.Input("sample", ElementType.Float32, "batch_size", _channelsIn, "sample_height", "sample_width");
         int channels = _channels[0];
         x = graph.Conv("encoder.conv_in", x, _channelsIn, channels);
         for (int i = 0; i < _channels.Length; i++)
@@ -113,11 +113,9 @@ internal sealed class AutoencoderKl
         {
             x = graph.Conv("quant_conv", x, 2 * _latents, 2 * _latents, kernel: 1);
         }
-        graph.Output("latent_parameters", x, "batch_size", Text(2 * _latents), "latent_height", "latent_width");
+        graph.Output("latent_parameters", x, "batch_size", 2 * _latents, "latent_height", "latent_width");
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private Value Middle(UnetLayers layers, string block, Value x, int channels)
     {

@@ -27,7 +27,7 @@ internal static class AutoencoderTiny
             blocks = channels;
         }
 
-        Value x = graph.Input("latent_sample", ElementType.Float32, "batch_size", Text(latents), "latent_height", "latent_width");
+        Value x = graph.Input("latent_sample", ElementType.Float32, "batch_size", latents, "latent_height", "latent_width");
         const string At = "decoder";
         x = graph.Multiply(At, graph.Node(At, "Tanh", [graph.Divide(At, x, graph.Scalar(3))]), graph.Scalar(3));
         // Activations and upsampling count as layers, too.
@@ -49,13 +49,11 @@ internal static class AutoencoderTiny
             x = graph.Conv(Next(), x, channels[level], isLast ? outputs : channels[level], hasBias: isLast);
         }
         x = graph.Subtract(At, graph.Multiply(At, x, graph.Scalar(2)), graph.Scalar(1));
-        graph.Output("sample", x, "batch_size", Text(outputs), "height", "width");
+        graph.Output("sample", x, "batch_size", outputs, "height", "width");
         return graph;
 
         string Next() => $"{At}.layers.{layer++}";
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static Value Block(GraphBuilder graph, string at, Value x, int channels)
     {

@@ -42,12 +42,12 @@ internal static class ClipText
         const string Norm = Model + ".final_layer_norm";
         Value last = graph.LayerNorm(Norm, x, clip.Width, clip.Epsilon);
         Value pooled = Pool(graph, ids, last, end);
-        string width = Text(clip.Width);
+        int width = clip.Width;
         if (isProjected)
         {
             int projection = config.Integer("projection_dim", 512);
             graph.Output(
-                "text_embeds", graph.Linear("text_projection", pooled, clip.Width, projection, hasBias: false), "batch_size", Text(projection));
+                "text_embeds", graph.Linear("text_projection", pooled, clip.Width, projection, hasBias: false), "batch_size", projection);
         }
         graph.Output("last_hidden_state", last, "batch_size", "sequence_length", width);
         if (!isProjected)
@@ -56,12 +56,10 @@ internal static class ClipText
         }
         for (int i = 0; i < hidden.Count; i++)
         {
-            graph.Output("hidden_states." + Text(i), hidden[i], "batch_size", "sequence_length", width);
+            graph.Output($"hidden_states.{i}", hidden[i], "batch_size", "sequence_length", width);
         }
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Returns the state of the end token, <c>[batch, width]</c>.</summary>
     private static Value Pool(GraphBuilder graph, Value ids, Value states, int end)

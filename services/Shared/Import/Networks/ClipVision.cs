@@ -18,8 +18,7 @@ internal static class ClipVision
         int side = config.Integer("image_size", 224), patch = config.Integer("patch_size", 32), channels = config.Integer("num_channels", 3);
         int patches = side / patch * (side / patch), projection = config.Integer("projection_dim", 512);
 
-        string pixels = Text(side);
-        Value image = graph.Input("pixel_values", ElementType.Float32, "batch_size", Text(channels), pixels, pixels);
+        Value image = graph.Input("pixel_values", ElementType.Float32, "batch_size", channels, side, side);
         Value parts = graph.Conv(
             Embeddings + ".patch_embedding", image, channels, clip.Width, patch, patch, padding: [0, 0, 0, 0], hasBias: false);
         Value tokens = graph.Transpose(Embeddings, graph.Reshape(Embeddings, parts, 0, clip.Width, -1), 0, 2, 1);
@@ -42,9 +41,7 @@ internal static class ClipVision
         Value pooled = graph.Reshape(Model, graph.Slice(Model, x, 1, 0, 1), 0, clip.Width);
         pooled = graph.LayerNorm(Model + ".post_layernorm", pooled, clip.Width, clip.Epsilon);
         graph.Output(
-            "image_embeds", graph.Linear("visual_projection", pooled, clip.Width, projection, hasBias: false), "batch_size", Text(projection));
+            "image_embeds", graph.Linear("visual_projection", pooled, clip.Width, projection, hasBias: false), "batch_size", projection);
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

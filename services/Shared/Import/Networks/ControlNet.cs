@@ -24,12 +24,12 @@ internal static class ControlNet
         bool pools = config.Flag("global_pool_conditions", false);
         int[] widths = config.Integers("conditioning_embedding_out_channels", 16, 32, 96, 256);
 
-        Value sample = graph.Input("sample", ElementType.Float32, "batch_size", Text(channels), "height", "width");
+        Value sample = graph.Input("sample", ElementType.Float32, "batch_size", channels, "height", "width");
         Value timestep = graph.TimestepInput("timestep");
         UnetConditioning conditioning = UnetConditioning.Read(config, shape, pooledWidth);
-        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", Text(conditioning.StatesWidth));
+        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", conditioning.StatesWidth);
         (UnetEmbedding embedding, UnetText text) = conditioning.Build(graph, timestep, states);
-        Value image = graph.Input("controlnet_cond", ElementType.Float32, "batch_size", Text(imageChannels), "image_height", "image_width");
+        Value image = graph.Input("controlnet_cond", ElementType.Float32, "batch_size", imageChannels, "image_height", "image_width");
         Value scale = graph.Input("conditioning_scale", ElementType.Float32);
         if (isReversed)
         {
@@ -55,11 +55,9 @@ internal static class ControlNet
             {
                 result = graph.Node(at, "ReduceMean", [result, graph.Constant(2, 3)], ("keepdims", 1));
             }
-            graph.Output(name, result, "batch_size", Text(width), pools ? "1" : name + "_height", pools ? "1" : name + "_width");
+            graph.Output(name, result, "batch_size", width, pools ? (Dimension)1 : name + "_height", pools ? (Dimension)1 : name + "_width");
         }
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The image at the size of the latents (<c>ControlNetConditioningEmbedding</c>).</summary>
     private static Value Embed(GraphBuilder graph, Value image, int channels, int[] widths, int outputs)

@@ -30,12 +30,12 @@ internal static class FluxTransformer
             config.Refuse("axes_dims_rope", $"three even numbers whose sum is attention_head_dim, {headSize}");
         }
 
-        Value latents = graph.Input("hidden_states", ElementType.Float32, "batch_size", "packed_height_width", Text(channels));
-        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", Text(joint));
-        Value pooled = graph.Input("pooled_projections", ElementType.Float32, "batch_size", Text(pooledWidth));
+        Value latents = graph.Input("hidden_states", ElementType.Float32, "batch_size", "packed_height_width", channels);
+        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", joint);
+        Value pooled = graph.Input("pooled_projections", ElementType.Float32, "batch_size", pooledWidth);
         Value timestep = graph.Input("timestep", ElementType.Float32, "step");
-        Value imageIds = graph.Input("img_ids", ElementType.Int64, "packed_height_width", "3");
-        Value textIds = graph.Input("txt_ids", ElementType.Int64, "sequence_length", "3");
+        Value imageIds = graph.Input("img_ids", ElementType.Int64, "packed_height_width", 3);
+        Value textIds = graph.Input("txt_ids", ElementType.Int64, "sequence_length", 3);
 
         const string Embed = "time_text_embed";
         Value sum = Time(graph, Embed + ".timestep_embedder", timestep, width);
@@ -65,11 +65,9 @@ internal static class FluxTransformer
         x = graph.Node("norm_out", "Slice", [tokens, texts, graph.Constant(long.MaxValue), graph.Constant(1)]);
         graph.Output(
             "out_hidden_states", graph.Linear("proj_out", norms.Continuous("norm_out", x), width, outputs), "batch_size", "packed_height_width",
-            Text(outputs));
+            outputs);
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static Value Time(GraphBuilder graph, string at, Value numbers, int width) => Timesteps.Embed(
         graph,

@@ -34,11 +34,11 @@ internal static class PriorTransformer
             config.Refuse("additional_embeddings", "4");
         }
 
-        Value noisy = graph.Input("hidden_states", ElementType.Float32, "batch_size", Text(embedding));
+        Value noisy = graph.Input("hidden_states", ElementType.Float32, "batch_size", embedding);
         Value timestep = graph.Input("timestep", ElementType.Float32);
-        Value text = graph.Input("proj_embedding", ElementType.Float32, "batch_size", Text(projected));
-        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", Text(texts), Text(embedding));
-        Value mask = graph.Input("attention_mask", ElementType.Bool, "batch_size", Text(texts));
+        Value text = graph.Input("proj_embedding", ElementType.Float32, "batch_size", projected);
+        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", texts, embedding);
+        Value mask = graph.Input("attention_mask", ElementType.Bool, "batch_size", texts);
 
         Value batch = graph.Side("time_embedding", noisy, 0);
         Value one = graph.Concat("time_embedding", 0, batch, graph.Constant(1, width));
@@ -73,11 +73,9 @@ internal static class PriorTransformer
         }
         Value last = graph.Reshape("norm_out", graph.Slice("norm_out", graph.LayerNorm("norm_out", x, width), 1, -1, long.MaxValue), 0, width);
         graph.Output(
-            "predicted_image_embedding", graph.Linear("proj_to_clip_embeddings", last, width, result), "batch_size", Text(result));
+            "predicted_image_embedding", graph.Linear("proj_to_clip_embeddings", last, width, result), "batch_size", result);
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Tokens do not attend to those after them; here by a finite number, to which the mask's is added.</summary>
     private static Value Causal(GraphBuilder graph, int tokens)

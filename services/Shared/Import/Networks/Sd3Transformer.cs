@@ -29,9 +29,9 @@ internal static class Sd3Transformer
             config.Refuse("caption_projection_dim", $"num_attention_heads times attention_head_dim, {width}");
         }
 
-        Value latents = graph.Input("hidden_states", ElementType.Float32, "batch_size", Text(channels), "height", "width");
-        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", Text(joint));
-        Value pooled = graph.Input("pooled_projections", ElementType.Float32, "batch_size", Text(pooledWidth));
+        Value latents = graph.Input("hidden_states", ElementType.Float32, "batch_size", channels, "height", "width");
+        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", joint);
+        Value pooled = graph.Input("pooled_projections", ElementType.Float32, "batch_size", pooledWidth);
         Value timestep = graph.Input("timestep", ElementType.Float32, "step");
 
         const string Embed = "time_text_embed", Places = "pos_embed";
@@ -67,11 +67,9 @@ internal static class Sd3Transformer
                     "proj_out", 0, graph.Constant(0, outputs), graph.Multiply("proj_out", rows, graph.Constant(patch)),
                     graph.Multiply("proj_out", columns, graph.Constant(patch))),
             ]);
-        graph.Output("out_hidden_states", image, "batch_size", Text(outputs), "height", "width");
+        graph.Output("out_hidden_states", image, "batch_size", outputs, "height", "width");
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Returns the middle of the table of positions, as large as the image.</summary>
     private static Value Positions(GraphBuilder graph, Value rows, Value columns, int largest, int width)

@@ -51,7 +51,7 @@ internal static class T5Encoder
             x = graph.Add(module, x, graph.Linear(module + ".wo", hidden, inner, width, hasBias: false));
         }
         x = graph.RootMeanSquareNorm("encoder.final_layer_norm", x, width, epsilon);
-        graph.Output("last_hidden_state", x, "batch_size", "sequence_length", width.ToString(CultureInfo.InvariantCulture));
+        graph.Output("last_hidden_state", x, "batch_size", "sequence_length", width);
         return graph;
     }
 

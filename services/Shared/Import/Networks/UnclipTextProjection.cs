@@ -23,19 +23,19 @@ internal static class UnclipTextProjection
         int time = config.OptionalInteger("time_embed_dim") ?? Required("time_embed_dim");
         int width = config.OptionalInteger("cross_attention_dim") ?? Required("cross_attention_dim");
 
-        Value image = graph.Input("image_embeddings", ElementType.Float32, "batch_size", Text(embedding));
-        Value prompt = graph.Input("prompt_embeds", ElementType.Float32, "batch_size", Text(embedding));
-        Value text = graph.Input("text_encoder_hidden_states", ElementType.Float32, "batch_size", "text_length", Text(embedding));
+        Value image = graph.Input("image_embeddings", ElementType.Float32, "batch_size", embedding);
+        Value prompt = graph.Input("prompt_embeds", ElementType.Float32, "batch_size", embedding);
+        Value text = graph.Input("text_encoder_hidden_states", ElementType.Float32, "batch_size", "text_length", embedding);
         // The linear layer's outputs are the tokens of each channel, not the channels of each token.
         Value tokens = graph.Transpose(
             Tokens, graph.Reshape(Tokens, graph.Linear(Tokens, image, embedding, extra * width), 0, width, extra), 0, 2, 1);
         Value states = graph.LayerNorm("text_encoder_hidden_states_norm", graph.Linear(States, text, embedding, width), width);
-        graph.Output("hidden_states", graph.Concat("", 1, tokens, states), "batch_size", "sequence_length", Text(width));
+        graph.Output("hidden_states", graph.Concat("", 1, tokens, states), "batch_size", "sequence_length", width);
         Value sum = graph.Add(
             "",
             graph.Linear("clip_image_embeddings_project_to_time_embeddings", image, embedding, time),
             graph.Linear("embedding_proj", prompt, embedding, time));
-        graph.Output("additive_clip_time_embeddings", sum, "batch_size", Text(time));
+        graph.Output("additive_clip_time_embeddings", sum, "batch_size", time);
         return graph;
 
         int Required(string key)
@@ -47,6 +47,4 @@ internal static class UnclipTextProjection
             return 1;
         }
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

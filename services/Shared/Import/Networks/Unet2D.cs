@@ -31,7 +31,7 @@ internal static class Unet2D
         config.Only("attn_norm_num_groups", "null");
         int channelsIn = config.Integer("in_channels", 3), channelsOut = config.Integer("out_channels", 3);
 
-        Value sample = graph.Input("sample", ElementType.Float32, "batch_size", Text(channelsIn), "height", "width");
+        Value sample = graph.Input("sample", ElementType.Float32, "batch_size", channelsIn, "height", "width");
         Value timestep = graph.TimestepInput("timestep");
         const string Time = "time_embedding";
         int timeWidth = shape.Channels[0], embeddingWidth = 4 * timeWidth;
@@ -45,10 +45,8 @@ internal static class Unet2D
         x = blocks.Middle(x, hasAttention ? BlockAttention.Self : BlockAttention.None, selfHasNorm: !shape.ScalesAndShifts);
         x = graph.GroupNorm("conv_norm_out", blocks.Up(x, skips), timeWidth, shape.Groups, shape.Epsilon);
         graph.Output(
-            "out_sample", graph.Conv("conv_out", graph.Silu("conv_norm_out", x), timeWidth, channelsOut), "batch_size", Text(channelsOut), "height",
+            "out_sample", graph.Conv("conv_out", graph.Silu("conv_norm_out", x), timeWidth, channelsOut), "batch_size", channelsOut, "height",
             "width");
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -29,10 +29,10 @@ internal static class Unet2DCondition
         int channelsIn = config.Integer("in_channels", 4), channelsOut = config.Integer("out_channels", 4);
         int kernelIn = config.Integer("conv_in_kernel", 3), kernelOut = config.Integer("conv_out_kernel", 3);
 
-        Value sample = graph.Input("sample", ElementType.Float32, "batch_size", Text(channelsIn), "height", "width");
+        Value sample = graph.Input("sample", ElementType.Float32, "batch_size", channelsIn, "height", "width");
         Value timestep = graph.TimestepInput("timestep");
         UnetConditioning conditioning = UnetConditioning.Read(config, shape, inputs.PooledWidth);
-        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", Text(conditioning.StatesWidth));
+        Value states = graph.Input("encoder_hidden_states", ElementType.Float32, "batch_size", "sequence_length", conditioning.StatesWidth);
         (UnetEmbedding embedding, UnetText text) = conditioning.Build(graph, timestep, states);
         if (inputs.HasTextMask)
         {
@@ -50,21 +50,19 @@ internal static class Unet2DCondition
             for (int i = 0; i < skips.Count; i++)
             {
                 string name = $"down_block_{i}";
-                Value residual = graph.Input(name, ElementType.Float32, "batch_size", Text(skips[i].Channels), name + "_height", name + "_width");
+                Value residual = graph.Input(name, ElementType.Float32, "batch_size", skips[i].Channels, name + "_height", name + "_width");
                 skips[i] = (graph.Add(name, skips[i].Value, residual), skips[i].Channels);
             }
             x = graph.Add(
                 "mid_block",
                 x,
-                graph.Input("mid_block", ElementType.Float32, "batch_size", Text(shape.Channels[^1]), "mid_block_height", "mid_block_width"));
+                graph.Input("mid_block", ElementType.Float32, "batch_size", shape.Channels[^1], "mid_block_height", "mid_block_width"));
         }
         x = blocks.Layers.NormAndActivate("conv_norm_out", blocks.Up(x, skips), shape.Channels[0]);
         graph.Output(
-            "out_sample", graph.Conv("conv_out", x, shape.Channels[0], channelsOut, kernelOut), "batch_size", Text(channelsOut), "height", "width");
+            "out_sample", graph.Conv("conv_out", x, shape.Channels[0], channelsOut, kernelOut), "batch_size", channelsOut, "height", "width");
         return graph;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static void RefuseOthers(NetworkConfig config)
     {

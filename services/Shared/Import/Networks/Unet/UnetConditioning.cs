@@ -143,7 +143,7 @@ internal sealed record UnetConditioning
         Value sinusoids = Sinusoids(graph, "time_proj", timestep, TimeWidth);
         if (ConditionWidth is { } width)
         {
-            Value condition = graph.Input("timestep_cond", ElementType.Float32, "batch_size", Side(width));
+            Value condition = graph.Input("timestep_cond", ElementType.Float32, "batch_size", width);
             sinusoids = graph.Add(
                 Time, sinusoids, graph.Linear(Time + ".cond_proj", condition, width, TimeWidth, hasBias: false));
         }
@@ -164,8 +164,6 @@ internal sealed record UnetConditioning
         return (new UnetEmbedding(sum, graph.Activate(Time, sum, Activation)), new UnetText(text, TextWidth, NormalisesText));
     }
 
-    private static string Side(int number) => number.ToString(CultureInfo.InvariantCulture);
-
     private Value Sinusoids(GraphBuilder graph, string at, Value numbers, int width) =>
         Timesteps.Sinusoids(graph, at, numbers, width, CosinesFirst, Shift);
 
@@ -180,9 +178,9 @@ internal sealed record UnetConditioning
                 Value levels = graph.Cast(Module, graph.Input(ClassLabels, ElementType.Int64, "batch_size"), ElementType.Float32);
                 return Timesteps.Embed(graph, Module, Sinusoids(graph, Module, levels, TimeWidth), TimeWidth, EmbeddingWidth, Activation);
             case "identity":
-                return graph.Input(ClassLabels, ElementType.Float32, "batch_size", Side(EmbeddingWidth));
+                return graph.Input(ClassLabels, ElementType.Float32, "batch_size", EmbeddingWidth);
             case "projection" or "simple_projection":
-                Value labels = graph.Input(ClassLabels, ElementType.Float32, "batch_size", Side(ProjectionInputs));
+                Value labels = graph.Input(ClassLabels, ElementType.Float32, "batch_size", ProjectionInputs);
                 return Classes == "projection" ? Timesteps.Embed(graph, Module, labels, ProjectionInputs, EmbeddingWidth, Activation.Silu)
                     : graph.Linear(Module, labels, ProjectionInputs, EmbeddingWidth);
             default:
@@ -201,8 +199,8 @@ internal sealed record UnetConditioning
                 return graph.LayerNorm(
                     Module + ".norm2", graph.Linear(Module + ".proj", pooled, StatesWidth, EmbeddingWidth), EmbeddingWidth);
             case "text_time":
-                Value text = graph.Input("text_embeds", ElementType.Float32, "batch_size", Side(ProjectionInputs - (TimeIds * AdditionTimeWidth)));
-                Value times = graph.Input("time_ids", ElementType.Float32, "batch_size", Side(TimeIds));
+                Value text = graph.Input("text_embeds", ElementType.Float32, "batch_size", ProjectionInputs - (TimeIds * AdditionTimeWidth));
+                Value times = graph.Input("time_ids", ElementType.Float32, "batch_size", TimeIds);
                 Value sinusoids = graph.Node(
                     Module, "Reshape",
                     [Sinusoids(graph, Module, times, AdditionTimeWidth), graph.Concat(Module, 0, graph.Side(Module, times, 0), graph.Constant(-1))]);
