@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
 using Brownian.Client;
-using Brownian.Tests.Programs;
 using Brownian.V1;
 
 namespace Brownian.Benchmarks;

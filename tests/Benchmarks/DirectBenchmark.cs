@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Brownian.Client;
 using Brownian.V1;
 

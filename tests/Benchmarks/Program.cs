@@ -1,4 +1,3 @@
-using System.Globalization;
 using BenchmarkDotNet.Running;
 using Brownian.Benchmarks;
 
@@ -30,6 +29,22 @@ if (args is ["direct", .. { Length: > 0 } gateways])
 if (args is ["access", .. string[] arguments])
 {
     await AccessBenchmark.RunAsync(arguments);
+    return;
+}
+if (args is ["graphs" or "operators", string side, string times, .. { Length: > 0 } graphs])
+{
+    GraphBenchmark.Run(
+        int.Parse(side, CultureInfo.InvariantCulture), int.Parse(times, CultureInfo.InvariantCulture), graphs, isProfiled: args[0] == "operators");
+    return;
+}
+if (args is ["made-up", string checkpoint, string made])
+{
+    Console.WriteLine(ImportBenchmark.Write(checkpoint, made));
+    return;
+}
+if (args is ["import", string folder, .. string[] checkpoints])
+{
+    await ImportBenchmark.RunAsync(folder, checkpoints);
     return;
 }
 if (args is ["unload"])

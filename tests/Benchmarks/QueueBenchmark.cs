@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Threading.Channels;
 using Brownian.Jobs.Queues;
 using Brownian.Jobs.RabbitMq;

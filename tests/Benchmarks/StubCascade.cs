@@ -1,7 +1,5 @@
-using System.Globalization;
 using Brownian.Diffusion.Noise;
 using Brownian.Inference.Tests.Models;
-using Brownian.Tests.Programs;
 
 namespace Brownian.Benchmarks;
 

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using Brownian.Tests.Programs;
 
 namespace Brownian.Benchmarks;
 
@@ -10,7 +7,6 @@ namespace Brownian.Benchmarks;
 internal static class UnloadBenchmark
 {
     private const int TextEncoder = 600, First = 900, Second = 700;
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Measures made-up models, each in a run of its own process.</summary>
     public static async Task RunAsync()
@@ -41,46 +37,11 @@ internal static class UnloadBenchmark
 
     private static async Task MeasureAsync(string name, string cascade, string[] options)
     {
-        long start = Stopwatch.GetTimestamp();
-        using Process process = BrownianProgram.Start(new ProgramRun
-        {
-            Arguments =
-            [
-                "generate", "a lighthouse in a storm", "--model", cascade, "--seed", "7", "--quiet", "-o", Path.Combine(cascade, "pictures/"),
-                .. options
-            ],
-        });
-        process.StandardInput.Close();
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        long peak = 0, own = 0;
-        using var timer = new PeriodicTimer(Poll);
-        while (!process.HasExited && await timer.WaitForNextTickAsync())
-        {
-            Dictionary<string, long> status = ReadStatus(process.Id);
-            peak = Math.Max(peak, status.GetValueOrDefault("VmHWM"));
-            own = Math.Max(own, status.GetValueOrDefault("RssAnon"));
-        }
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException(await error);
-        }
-        Console.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"{name,-40}{peak,10}{own,8}{Stopwatch.GetElapsedTime(start).TotalSeconds,10:0.0}"));
-    }
-
-    /// <summary>The system's values of a process, in MiB; empty for one that has ended meanwhile.</summary>
-    private static Dictionary<string, long> ReadStatus(int process)
-    {
-        try
-        {
-            return File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/status"))
-                .Select(line => line.Split(':', StringSplitOptions.TrimEntries))
-                .Where(pair => pair[1].EndsWith(" kB", StringComparison.Ordinal))
-                .ToDictionary(pair => pair[0], pair => long.Parse(pair[1][..^3], CultureInfo.InvariantCulture) >> 10, StringComparer.Ordinal);
-        }
-        catch (IOException)
-        {
-            return [];
-        }
+        MeasuredRun run = await MeasuredRun.OfAsync(
+        [
+            "generate", "a lighthouse in a storm", "--model", cascade, "--seed", "7", "--quiet", "-o", Path.Combine(cascade, "pictures/"),
+            .. options,
+        ]);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-40}{run.PeakMebibytes,10}{run.OwnMebibytes,8}{run.Seconds,10:0.0}"));
     }
 }

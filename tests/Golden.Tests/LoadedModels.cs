@@ -7,17 +7,20 @@ using Brownian.Models.Folders;
 namespace Brownian.Golden.Tests;
 
 /// <summary>Models that stay loaded for all tests of a class.</summary>
-public sealed class LoadedModels : IDisposable
+public class LoadedModels : IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<ImageGenerator>>> _generators = new();
+
+    /// <summary>The session settings.</summary>
+    protected virtual SessionSettings Settings { get; } = new(Threads: 1);
 
     public Task<ImageGenerator> GetAsync(IReadOnlyList<string> folders) => _generators.GetOrAdd(
         string.Join(Path.PathSeparator, folders),
         _ => new Lazy<Task<ImageGenerator>>(() => ImageGenerator.LoadAsync(
-            [.. folders.Select(folder => ModelFolder.Open(folder))], new SessionSettings(Threads: 1),
+            [.. folders.Select(folder => ModelFolder.Open(folder))], Settings,
             new AdapterCatalog(GoldenCase.AdapterFolders, takesPaths: false), CancellationToken.None))).Value;
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         foreach (Lazy<Task<ImageGenerator>> generator in _generators.Values)
         {
@@ -26,5 +29,6 @@ public sealed class LoadedModels : IDisposable
                 generator.Value.GetAwaiter().GetResult().Dispose();
             }
         }
+        GC.SuppressFinalize(this);
     }
 }

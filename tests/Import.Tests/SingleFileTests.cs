@@ -5,7 +5,9 @@ using Brownian.Formats.Weights;
 using Brownian.Import.Folders;
 using Brownian.Import.Graphs;
 using Brownian.Import.SingleFiles;
+using Brownian.Import.Tests.MadeUp;
 using Brownian.Inference.Tests.Adapters;
+using Brownian.Models.Catalog;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Import.Tests;
@@ -174,7 +176,7 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
     public void A_file_alone_becomes_a_model_with_its_scheduler_and_tokenizer()
     {
         string file = _folder.Combine("made-up.safetensors");
-        MadeUpFile.Write(file, MadeUpFile.Small);
+        MadeUpCheckpoint.WriteFile(file, MadeUpModel.Small);
         string folder = Import(file, new ImportSettings(null, Graphs));
 
         using InferenceSession unet = GraphRun.Open(Path.Combine(folder, "unet", "model.onnx"));
@@ -191,22 +193,23 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
     public void A_file_that_is_used_as_a_model_is_imported_once_whatever_its_name()
     {
         string first = _folder.Combine("first.safetensors"), second = _folder.Combine("second.safetensors");
-        MadeUpFile.Write(first, MadeUpFile.Small);
+        MadeUpCheckpoint.WriteFile(first, MadeUpModel.Small);
         System.IO.File.Copy(first, second);
-        var cache = new ImportCache(_folder.Combine("cache"));
+        string folder = _folder.Combine("cache");
+        var cache = new ImportCache(folder);
         var started = new List<string>();
         string[] opened = [.. ((string[])[first, first, second]).Select(file => cache.Open(file, started.Add, null, Stop))];
         Assert.Single(opened.Distinct());
         Assert.Equal(opened[..1], started);
         // Another content under the same name is another model.
-        MadeUpFile.Write(first, MadeUpFile.Small, seed: 1);
+        MadeUpCheckpoint.WriteFile(first, MadeUpModel.Small, seed: 1);
         System.IO.File.SetLastWriteTimeUtc(first, DateTime.UtcNow.AddMinutes(1));
         Assert.NotEqual(opened[0], cache.Open(first, started.Add, null, Stop));
 
         Directory.SetLastWriteTimeUtc(opened[0], DateTime.UtcNow.AddDays(-10));
-        Assert.Equal(opened[..1], cache.Prune(DateTime.UtcNow.AddDays(-5)).Select(removed => removed.Folder));
-        Assert.Equal(started[1..], cache.Prune(null).Select(removed => removed.Folder));
-        Assert.Empty(cache.Prune(null));
+        Assert.Equal(opened[..1], CacheEntries.Prune(folder, DateTime.UtcNow.AddDays(-5)).Select(removed => removed.Folder));
+        Assert.Equal(started[1..], CacheEntries.Prune(folder, null).Select(removed => removed.Folder));
+        Assert.Empty(CacheEntries.Prune(folder, null));
         Assert.Equal(opened[0], cache.Open(second, started.Add, null, Stop).Replace("second", "first", StringComparison.Ordinal));
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Import.Tests;
+using Brownian.Import.Tests.MadeUp;
 
 namespace Brownian.Program.Tests;
 
@@ -46,7 +47,7 @@ public sealed class ImportTests : IDisposable
     public async Task A_file_named_as_a_model_is_imported_once_and_pruned()
     {
         string file = _folder.Combine("made-up.safetensors");
-        MadeUpFile.Write(file, MadeUpFile.Small);
+        MadeUpCheckpoint.WriteFile(file, MadeUpModel.Small);
         string[] generate = ["generate", "a red apple", "--model", file, "--seed", "1", "--steps", "1", "--size", "64x64", "-o", "-"];
 
         ProgramResult first = await RunAsync(generate), second = await RunAsync(generate);
@@ -59,6 +60,50 @@ public sealed class ImportTests : IDisposable
         Assert.Equal("", (await RunAsync("models", "prune")).OutputText);
         Assert.Contains("made-up-", (await RunAsync("models", "prune", "--all")).OutputText, StringComparison.Ordinal);
         Assert.DoesNotContain("made-up-", (await RunAsync("models", "list")).OutputText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Graphs_are_kept_as_they_are_in_memory_and_give_the_same_image()
+    {
+        string file = _folder.Combine("made-up.safetensors");
+        MadeUpCheckpoint.WriteFile(file, MadeUpModel.Small);
+        ProgramResult import = await RunAsync("import", file, "--optimize");
+        Assert.True(import.ExitCode == 0, import.Error);
+        string[] parts = ["text_encoder", "unet", "vae_decoder", "vae_encoder"];
+        Assert.All(parts, part => Assert.Matches($@"optimised {part} in [\d.]+ s: [\d.]+ MB in ", import.Error));
+        string[] generate =
+            ["generate", "a red apple", "--model", "made-up", "--seed", "1", "--steps", "1", "--size", "64x64", "-o", "-", "--optimize"];
+        ProgramResult first = await RunAsync(generate);
+        // All forms were there.
+        Assert.DoesNotContain("optimised", first.Error, StringComparison.Ordinal);
+        Assert.Equal(4, (await RunAsync("models", "prune", "--all")).OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        ProgramResult second = await RunAsync(generate);
+        // Those that an image needs are made at the first use.
+        Assert.Equal(3, second.Error.Split("optimised ").Length - 1);
+        ProgramResult plain = await RunAsync(generate[..^1]), small = await RunAsync([.. generate[..^1], "--low-memory"]);
+
+        Assert.NotEmpty(first.Output);
+        Assert.All([second, plain], result => Assert.Equal(first.Output, result.Output));
+        Assert.True(small.ExitCode == 0, small.Error);
+        Assert.NotEmpty(small.Output);
+    }
+
+    [Fact]
+    public async Task Memory_is_spared_where_it_is_short_and_the_command_says_so()
+    {
+        string[] generate = ["generate", "a red apple", "--seed", "1", "--steps", "1", "-o", "-"];
+        // The limit of the managed heap, in hexadecimal, is what the process may have.
+        (string, string)[] limit = [("DOTNET_GCHeapHardLimit", "0x20000000")];
+
+        ProgramResult plain = await RunAsync(generate), spared = await RunAsync(limit, generate);
+        ProgramResult refused = await RunAsync(limit, [.. generate, "--low-memory", "false"]);
+
+        const string Note = "one stage is in memory at a time, and guidance's passes run one after the other";
+        Assert.DoesNotContain(Note, plain.Error, StringComparison.Ordinal);
+        Assert.Contains(Note, spared.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(Note, refused.Error, StringComparison.Ordinal);
+        Assert.Equal(plain.Output, refused.Output);
+        Assert.NotEmpty(spared.Output);
     }
 
     [Theory]
@@ -83,9 +128,11 @@ public sealed class ImportTests : IDisposable
     }
 
     /// <summary>Runs the program with a user's folder of its own.</summary>
-    private Task<ProgramResult> RunAsync(params string[] arguments) => BrownianProgram.RunAsync(new ProgramRun
+    private Task<ProgramResult> RunAsync(params string[] arguments) => RunAsync([], arguments);
+
+    private Task<ProgramResult> RunAsync((string Name, string Value)[] variables, string[] arguments) => BrownianProgram.RunAsync(new ProgramRun
     {
         Arguments = arguments,
-        Environment = new Dictionary<string, string> { ["XDG_DATA_HOME"] = _folder.FullPath },
+        Environment = variables.Append(("XDG_DATA_HOME", _folder.FullPath)).ToDictionary(pair => pair.Item1, pair => pair.Item2),
     });
 }

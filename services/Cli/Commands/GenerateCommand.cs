@@ -23,6 +23,9 @@ namespace Brownian.Cli.Commands;
 /// <param name="options">The options for request fields.</param>
 internal sealed class GenerateCommand(RequestOptions options)
 {
+    /// <summary>What running the graphs takes besides their weights, for a picture of 512 pixels and more.</summary>
+    private const long RunBytes = 2L << 30;
+
     private readonly ModelOptions _model = new();
     private readonly Option<string?> _output = new("--output", "-o")
     {
@@ -42,6 +45,12 @@ internal sealed class GenerateCommand(RequestOptions options)
         new("--from") { Description = "Continue from a file of --stop-after; other options change later stages", HelpName = "FILE" };
     private readonly Option<bool> _unload =
         new("--unload-stages") { Description = "Unload the graphs of each stage after it, so that memory holds one stage at a time" };
+    private readonly Option<bool?> _lowMemory = new("--low-memory")
+    {
+        Description = "Unload the graphs of each stage after it, and run guidance's passes one after the other (default: when memory is short)",
+        HelpName = "true|false",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
     private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
     private readonly Option<bool> _direct = new("--direct") { Description = "With --server: the gateway generates at once, without a job" };
 
@@ -68,6 +77,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         command.Options.Add(generate._quiet);
         command.Options.Add(generate._dump);
         command.Options.Add(generate._unload);
+        command.Options.Add(generate._lowMemory);
         generate._server.AddTo(command);
         command.Options.Add(generate._detach);
         command.Options.Add(generate._direct);
@@ -155,7 +165,9 @@ internal sealed class GenerateCommand(RequestOptions options)
 
         var images = new List<GeneratedImage>();
         ResolvedRequest resolved;
-        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken, parsed.GetValue(_unload)))
+        bool isShort = IsLowMemory(parsed, models, quiet), unloads = isShort || parsed.GetValue(_unload);
+        settings = isShort ? settings with { RowsPerRun = 1 } : settings;
+        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken, unloads))
         {
             resolved = generator.Resolve(request, imaged);
             using IGenerationProgress progress = Progress(quiet, imageCount);
@@ -262,6 +274,26 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
     }
 
+    /// <summary>Returns whether memory is spared: by the option, or because the models would fill the memory that the process may have.</summary>
+    private bool IsLowMemory(ParseResult parsed, ModelFolder[] models, bool quiet)
+    {
+        if (parsed.GetResult(_lowMemory) is OptionResult { Implicit: false })
+        {
+            return parsed.GetValue(_lowMemory) ?? true;
+        }
+        long graphs = models.SelectMany(model => model.Graphs.Values).Sum(graph => graph.Bytes);
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        bool isShort = graphs + RunBytes > available;
+        if (isShort && !quiet)
+        {
+            string facts = string.Create(
+                CultureInfo.InvariantCulture, $"the graphs take {graphs / 1e9:0.0} GB, and this process may have {available / 1e9:0.0} GB");
+            Console.Error.WriteLine(
+                $"{facts}: one stage is in memory at a time, and guidance's passes run one after the other; \"--low-memory false\" turns that off");
+        }
+        return isShort;
+    }
+
     /// <summary>Replaces files that are named as models by the folders that are imported from them.</summary>
     private static JsonObject ImportFiles(JsonObject requested, bool quiet, CancellationToken cancellationToken)
     {
@@ -296,7 +328,10 @@ internal sealed class GenerateCommand(RequestOptions options)
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
         var faults = new List<FieldFault>();
-        foreach (Option local in (Option[])[_model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _dump, _unload])
+        foreach (Option local in (Option[])
+        [
+            _model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _model.Optimize, _dump, _unload, _lowMemory,
+        ])
         {
             if (IsSet(parsed, local))
             {

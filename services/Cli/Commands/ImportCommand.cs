@@ -2,6 +2,7 @@ using System.CommandLine;
 using Brownian.Cli.Output;
 using Brownian.Import.Folders;
 using Brownian.Import.Graphs;
+using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
 using Brownian.Models.Folders;
 
@@ -38,9 +39,13 @@ internal static class ImportCommand
             Description = "For a file: what the model predicts; told from the file when not given",
             HelpName = string.Join('|', Predictions),
         };
+        var optimize = new Option<bool>("--optimize")
+        {
+            Description = "Make the form of the graphs that loads fastest on this processor, too; it takes the model's size on the disk again",
+        };
         var command = new Command("import", "Makes a model of a checkpoint, without Python")
         {
-            source, name, to, variant, portable, config, vae, ema, prediction,
+            source, name, to, variant, portable, config, vae, ema, prediction, optimize,
         };
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -93,6 +98,7 @@ internal static class ImportCommand
                     UsesAverages = parsed.GetValue(ema),
                     PredictionType = parsed.GetValue(prediction),
                 },
+                parsed.GetValue(optimize),
                 cancellationToken));
         });
         return command;
@@ -101,7 +107,8 @@ internal static class ImportCommand
     private static string NameOf(string path, bool isFile) => isFile ? Path.GetFileNameWithoutExtension(path)
         : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
 
-    private static int Run(string source, string name, string to, ImportSettings settings, CancellationToken cancellationToken)
+    private static int Run(
+        string source, string name, string to, ImportSettings settings, bool optimizes, CancellationToken cancellationToken)
     {
         string folder = Path.Combine(to, name);
         using var checkpoint = CheckpointSource.Open(source, settings);
@@ -117,6 +124,18 @@ internal static class ImportCommand
         finally
         {
             report.Finish();
+        }
+        if (optimizes)
+        {
+            var sessions = new SessionSettings
+            {
+                Optimized = new OptimizedGraphs(ModelCatalog.OptimizedFolder, makes: true, new OptimizationReport()),
+                Stopping = cancellationToken,
+            };
+            foreach (string graph in checkpoint.GraphFiles)
+            {
+                OnnxGraph.Load(Path.Combine(folder, graph), sessions).Dispose();
+            }
         }
         var manifest = ModelManifest.Read(folder);
         Console.Out.WriteLine($"{name}    {manifest.Family}    {folder}");

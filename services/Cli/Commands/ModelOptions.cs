@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Brownian.Adapters;
+using Brownian.Cli.Output;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
 using Brownian.Models.Devices;
@@ -32,6 +33,11 @@ internal sealed class ModelOptions
         HelpName = "PRECISION",
     };
 
+    public Option<bool> Optimize { get; } = new("--optimize")
+    {
+        Description = "Keep the graphs as they are in memory, so that later runs start faster; takes the model's size on the disk again",
+    };
+
     public Option<string[]> AdapterFolders { get; } = new("--adapters")
     {
         Description = $"A folder of LoRAs, textual inversions and ControlNets, in addition to those of {AdapterCatalog.Variable}; can be repeated",
@@ -53,6 +59,7 @@ internal sealed class ModelOptions
         command.Options.Add(Precision);
         command.Options.Add(Threads);
         command.Options.Add(Device);
+        command.Options.Add(Optimize);
     }
 
     /// <summary>The catalogue of adapters; a name on the command line may be any file on this machine.</summary>
@@ -65,7 +72,10 @@ internal sealed class ModelOptions
     /// <param name="faults">Receives the faults.</param>
     public SessionSettings Settings(ParseResult parsed, List<FieldFault> faults) => new(
         ReadDevice(parsed.GetValue(Device), faults),
-        OptionText.Integer(parsed.GetValue(Threads), "--threads", 1, 256, faults));
+        OptionText.Integer(parsed.GetValue(Threads), "--threads", 1, 256, faults))
+    {
+        Optimized = new OptimizedGraphs(ModelCatalog.OptimizedFolder, parsed.GetValue(Optimize), new OptimizationReport()),
+    };
 
     private static Device ReadDevice(string? text, List<FieldFault> faults)
     {

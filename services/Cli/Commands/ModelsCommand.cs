@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Brownian.Formats.Files;
-using Brownian.Import.Folders;
 using Brownian.Inference;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
@@ -41,12 +40,14 @@ internal static class ModelsCommand
     {
         var unused = new Option<string?>("--unused-days")
         {
-            Description = "Only models that were not used for so many days, 0..3650; 30 when not given",
+            Description = "Only what was not used for so many days, 0..3650; 30 when not given",
             HelpName = "N",
         };
-        var all = new Option<bool>("--all") { Description = "All models of the cache" };
+        var all = new Option<bool>("--all") { Description = "Everything in the caches" };
         var command = new Command(
-            "prune", "Removes models that were imported because a file was named as a model; the files stay, and so do models of brownian import")
+            "prune",
+            "Removes optimised forms of graphs, and models that were imported because a file was named as a model; the files stay, and so do models "
+                + "of brownian import")
         {
             unused, all,
         };
@@ -59,7 +60,8 @@ internal static class ModelsCommand
                 throw new FieldFaultException(faults);
             }
             DateTime? since = parsed.GetValue(all) ? null : DateTime.UtcNow.AddDays(-days);
-            foreach ((string folder, long bytes) in new ImportCache(ModelCatalog.CacheFolder).Prune(since))
+            foreach ((string folder, long bytes) in ((string[])[ModelCatalog.CacheFolder, ModelCatalog.OptimizedFolder])
+                .SelectMany(cache => CacheEntries.Prune(cache, since)))
             {
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}    {bytes / 1e6:0.0} MB"));
             }

@@ -89,6 +89,14 @@ public sealed class PlatformOptions
     public int? MemoryLimitMiB { get; set; }
 
     /// <summary>
+    /// Whether graphs are kept on the disk as they are in memory, so that later starts are faster. That takes a model's size on the disk again.
+    /// </summary>
+    public bool Optimize { get; set; }
+
+    /// <summary>The folder of such forms, which are used where they exist; null for the folder of <c>brownian generate</c>.</summary>
+    public string? OptimizedFolder { get; set; }
+
+    /// <summary>
     /// The resident memory, in MiB, above which a process of workers finishes its stages and exits with 0, so that its supervisor restarts it; 0 for
     /// no limit. Refused when a gateway is in the same process.
     /// </summary>

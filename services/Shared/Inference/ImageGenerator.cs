@@ -57,17 +57,20 @@ public sealed class ImageGenerator : IDisposable
         var engines = new LocalEngines(models.DistinctBy(model => model.Name), settings, adapters: adapters);
         try
         {
+            Task loading = unloads ? Task.CompletedTask
+                : Task.WhenAll(models.Select(model => engines.LoadAsync(model.Name, cancellationToken)));
             var cards = new List<ModelCard>();
             foreach (ModelFolder model in models)
             {
                 // The graphs do not change while this process runs them, so the fingerprint is not needed.
-                cards.Add((await engines.DescribeAsync(model.Name, cancellationToken).ConfigureAwait(false)) with { Fingerprint = "" });
+                cards.Add(await engines.DescribeFilesAsync(model.Name, cancellationToken).ConfigureAwait(false));
             }
             // Damaged graphs are reported before anything is generated, when all graphs may be loaded together.
             foreach (ModelFolder model in unloads ? [] : models)
             {
                 await engines.RequireFitAsync(model.Name, cancellationToken).ConfigureAwait(false);
             }
+            await loading.ConfigureAwait(false);
             if (unloads)
             {
                 engines.Unload();

@@ -9,6 +9,7 @@ using Brownian.Jobs.Embeddings;
 using Brownian.Jobs.Telemetry;
 using Brownian.Jobs.Wire;
 using Brownian.Kubernetes;
+using Brownian.Models.Catalog;
 using Brownian.Models.Devices;
 using Brownian.Models.Stages;
 using Brownian.Workers.Devices;
@@ -126,9 +127,14 @@ public static class WorkerExtensions
     {
         long limit = options.MemoryLimitMiB is { } mebibytes ? (long)mebibytes << 20
             : LocalEngines.DefaultMemoryLimit / options.ReadDevices().Count;
+        var settings = new SessionSettings(device, options.Threads)
+        {
+            Optimized = new OptimizedGraphs(
+                options.OptimizedFolder ?? ModelCatalog.OptimizedFolder, options.Optimize,
+                ActivatorUtilities.CreateInstance<OptimizationLog>(provider)),
+        };
         var engines = new LocalEngines(
-            options.OpenModels(), new SessionSettings(device, options.Threads), limit, provider.GetRequiredService<AdapterCatalog>(),
-            options.OpenCascades());
+            options.OpenModels(), settings, limit, provider.GetRequiredService<AdapterCatalog>(), options.OpenCascades());
         return new DeviceEngines(
             device, engines, ActivatorUtilities.CreateInstance<CachedEngines>(provider, engines), provider.GetServices<StageRunnerFactory>());
     }

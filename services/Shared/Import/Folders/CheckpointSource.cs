@@ -29,6 +29,9 @@ public sealed class CheckpointSource : IDisposable
     /// <summary>The names of the graphs' folders.</summary>
     public IReadOnlyList<string> Parts => [.. Graphs.Select(graph => graph.Part)];
 
+    /// <summary>The paths of the graphs' files in the model's folder.</summary>
+    public IReadOnlyList<string> GraphFiles => [.. Graphs.Select(graph => System.IO.Path.Combine(graph.Part, GraphBuilder.FileName))];
+
     /// <summary>What was left out or assumed, one sentence each.</summary>
     public IReadOnlyList<string> Notes { get; }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Formats.Files;
+using Brownian.Models.Catalog;
 
 namespace Brownian.Import.Folders;
 
@@ -38,39 +39,8 @@ public sealed class ImportCache(string folder)
             starts(model);
             ImportWriter.Write(source, model, progress, cancellationToken);
         }
-        // Tells when it was used last.
-        Directory.SetLastWriteTimeUtc(model, DateTime.UtcNow);
+        CacheEntries.Touch(model);
         return model;
-    }
-
-    /// <summary>Removes models, and what stopped imports left.</summary>
-    /// <param name="unusedSince">Only those that were not used since; null for all.</param>
-    /// <returns>The folders that were removed, with their sizes in bytes.</returns>
-    /// <exception cref="ModelException">A folder cannot be removed.</exception>
-    public IReadOnlyList<(string Folder, long Bytes)> Prune(DateTime? unusedSince)
-    {
-        var removed = new List<(string, long)>();
-        if (!Directory.Exists(folder))
-        {
-            return removed;
-        }
-        try
-        {
-            foreach (string model in Directory.GetDirectories(folder).Order(StringComparer.Ordinal))
-            {
-                if (unusedSince is null || Directory.GetLastWriteTimeUtc(model) < unusedSince)
-                {
-                    long bytes = Directory.EnumerateFiles(model, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length);
-                    Directory.Delete(model, recursive: true);
-                    removed.Add((model, bytes));
-                }
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelException($"the cache {folder} cannot be pruned: {exception.Message}", exception);
-        }
-        return removed;
     }
 
     private string? Find(string hash) => !Directory.Exists(folder) ? null

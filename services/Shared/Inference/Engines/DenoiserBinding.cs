@@ -5,8 +5,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Brownian.Inference.Engines;
 
 /// <summary>
-/// The buffers of a denoiser for one batch size and image size, bound once. When the graph fixes its batch size, the rows are spread over as many
-/// runs as needed. A row is one pass of one image: with guidance an image has two.
+/// The buffers of a denoiser for one batch size and image size, bound once. When the graph fixes its batch size, or the settings limit it, the rows
+/// are spread over as many runs as needed. A row is one pass of one image: with guidance an image has two.
 /// </summary>
 internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class DenoiserBinding : IDenoiserRows, IDisposable
     public DenoiserBinding(DenoiserGraph denoiser, int rows, DenoiserSize size)
     {
         (_denoiser, _size) = (denoiser, size);
-        _rowsPerRun = denoiser.Sample.Fixed(0) ?? denoiser.Embedding?.Fixed(0) ?? rows;
+        _rowsPerRun = denoiser.Sample.Fixed(0) ?? denoiser.Embedding?.Fixed(0) ?? Math.Min(rows, denoiser.Graph.Settings.RowsPerRun ?? rows);
         _parts = new Part[(rows + _rowsPerRun - 1) / _rowsPerRun];
         for (int i = 0; i < _parts.Length; i++)
         {

@@ -69,7 +69,7 @@ internal sealed class EngineSource(LocalModels models, EngineCache cache, Engine
         EngineKey key = reference.Fingerprint is null
             ? new EngineKey(model, reference.Name)
             : new EngineKey("", $"{Path.GetFileName(file.File)}@{reference.Fingerprint}");
-        EngineLease<Func<ControlNetGraph>> lease = cache.LeaseLazily(key, () => Size(file), () => loader.LoadControlNet(file));
+        EngineLease<Func<ControlNetGraph>> lease = cache.LeaseLazily(key, () => file.Bytes, () => loader.LoadControlNet(file));
         return new EngineLease<ControlNet>(new ControlNet(file, lease.Engine), lease.Dispose);
     }
 
@@ -87,8 +87,5 @@ internal sealed class EngineSource(LocalModels models, EngineCache cache, Engine
             graph =>
                 graph.Part == part || (part == "text_encoder" && graph.Part.StartsWith("text_encoder_", StringComparison.Ordinal))
                     || graph.Part == part + ModelFolder.PerturbedSuffix)
-        .Sum(Size);
-
-    private static long Size(GraphFile graph) =>
-        new DirectoryInfo(Path.GetDirectoryName(graph.File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length);
+        .Sum(graph => graph.Bytes);
 }

@@ -82,6 +82,15 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <exception cref="ModelException">The model is damaged.</exception>
     public Task<ModelCard> DescribeAsync(string model, CancellationToken cancellationToken) => _inspection.DescribeAsync(model, cancellationToken);
 
+    /// <summary>Returns a model's card as <see cref="DescribeAsync"/> does, but without its fingerprint, which is of every byte.</summary>
+    /// <exception cref="ModelException">The model is damaged.</exception>
+    internal Task<ModelCard> DescribeFilesAsync(string model, CancellationToken cancellationToken) =>
+        _inspection.DescribeFilesAsync(model, cancellationToken);
+
+    /// <summary>Loads the graphs that an image needs, side by side: the text encoders, the denoisers and the VAE decoder.</summary>
+    /// <exception cref="ModelException">A graph is damaged.</exception>
+    internal Task LoadAsync(string model, CancellationToken cancellationToken) => _inspection.LoadAsync(model, cancellationToken);
+
     /// <summary>Loads a model's text encoders and denoiser, and rejects a folder whose graphs are of two models.</summary>
     /// <exception cref="ModelException">The graphs do not fit each other, or are damaged.</exception>
     public Task RequireFitAsync(string model, CancellationToken cancellationToken) => _inspection.RequireFitAsync(model, cancellationToken);

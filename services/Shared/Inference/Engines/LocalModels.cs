@@ -66,8 +66,14 @@ internal sealed class LocalModels
     /// <exception cref="ModelException">The fingerprint differs, or the files cannot be read.</exception>
     public async Task RequireAsync(string model, string? fingerprint)
     {
+        if (string.IsNullOrEmpty(fingerprint))
+        {
+            // Any files will do, so they are not read.
+            _ = Folder(model);
+            return;
+        }
         string own = await FingerprintAsync(model).ConfigureAwait(false);
-        if (!string.IsNullOrEmpty(fingerprint) && fingerprint != own)
+        if (fingerprint != own)
         {
             throw new ModelException(
                 $"The model \"{model}\" has other files here ({own[..12]}) than the requested model "

@@ -16,7 +16,15 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
     /// when memory is needed.
     /// </summary>
     /// <exception cref="ModelException">The model is damaged.</exception>
-    public async Task<ModelCard> DescribeAsync(string model, CancellationToken cancellationToken)
+    public async Task<ModelCard> DescribeAsync(string model, CancellationToken cancellationToken) =>
+        (await DescribeFilesAsync(model, cancellationToken).ConfigureAwait(false)) with
+        {
+            Fingerprint = await models.FingerprintAsync(model).ConfigureAwait(false),
+        };
+
+    /// <summary>Returns a model's card as <see cref="DescribeAsync"/> does, but without its fingerprint, which is of every byte.</summary>
+    /// <exception cref="ModelException">The model is damaged.</exception>
+    public async Task<ModelCard> DescribeFilesAsync(string model, CancellationToken cancellationToken)
     {
         ModelFolder folder = models.Folder(model);
         ModelFacts facts = ModelFamilies.Read(folder);
@@ -28,12 +36,12 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
         }
         if (facts.Family != StableDiffusion.FamilyKey)
         {
-            return ModelFamilies.CardOf(folder, facts, await models.FingerprintAsync(model).ConfigureAwait(false));
+            return ModelFamilies.CardOf(folder, facts, "");
         }
         if (facts.IsDecoderOnly)
         {
             using EngineLease<LocalVaeDecoder> alone = await engines.VaeDecoderAsync(model, cancellationToken).ConfigureAwait(false);
-            return ModelFamilies.CardOf(folder, facts, await models.FingerprintAsync(model).ConfigureAwait(false));
+            return ModelFamilies.CardOf(folder, facts, "");
         }
         using EngineLease<LocalDenoiser> denoiser = await engines.DenoiserAsync(model, "unet", cancellationToken).ConfigureAwait(false);
         if (facts.CompleteFrom(denoiser.Engine) is { } complete)
@@ -49,7 +57,28 @@ internal sealed class ModelInspection(LocalModels models, EngineSource engines)
             int width = (await encoder.Engine.EncodeAsync("", cancellationToken).ConfigureAwait(false)).Features.Embedding.Shape[2];
             facts = facts.Complete(denoiser.Engine, decoder.Engine, encoder.Engine.Window, width);
         }
-        return ModelFamilies.CardOf(folder, facts, await models.FingerprintAsync(model).ConfigureAwait(false));
+        return ModelFamilies.CardOf(folder, facts, "");
+    }
+
+    /// <summary>Loads the graphs that an image needs, side by side: the text encoders, the denoisers and the VAE decoder.</summary>
+    /// <exception cref="ModelException">A graph is damaged.</exception>
+    public async Task LoadAsync(string model, CancellationToken cancellationToken)
+    {
+        ModelFolder folder = models.Folder(model);
+        IReadOnlyList<string> denoisers = ModelFamilies.Read(folder).Denoisers;
+        var loads = denoisers.Select(part => LoadAsync(engines.DenoiserAsync(model, part, cancellationToken))).ToList();
+        if (denoisers.Count > 0)
+        {
+            loads.Add(LoadAsync(engines.TextEncoderAsync(model, cancellationToken)));
+        }
+        if (folder.Graphs.ContainsKey("vae_decoder"))
+        {
+            loads.Add(LoadAsync(engines.VaeDecoderAsync(model, cancellationToken)));
+        }
+        await Task.WhenAll(loads).ConfigureAwait(false);
+
+        static async Task LoadAsync<T>(Task<EngineLease<T>> lease)
+            where T : class => (await lease.ConfigureAwait(false)).Dispose();
     }
 
     /// <summary>Loads a model's text encoders and denoiser, and rejects a folder whose graphs are of two models.</summary>

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Brownian.Adapters;
 using Brownian.Formats.Files;
+using Brownian.Models.Devices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Sessions;
@@ -48,28 +49,65 @@ public sealed partial class OnnxGraph : IDisposable
         {
             throw new ModelException($"{file} is {mistaken}");
         }
-        return Load(file, settings, options => new InferenceSession(file, options));
+        return Load(file, settings, options => new InferenceSession(file, options), (forms, load) => forms.Find(file, load));
     }
 
     /// <summary>Loads a graph with changed weights. The patched graph is not needed after loading.</summary>
     /// <param name="graph">The changed graph; still owned by the caller.</param>
     /// <param name="settings">The session settings.</param>
     /// <exception cref="ModelException">The graph is damaged, or needs an operator that the device's provider does not support.</exception>
-    public static OnnxGraph Load(PatchedGraph graph, SessionSettings settings) => Load(graph.FilePath, settings, options =>
-    {
-        if (graph.ExternalFolder is { } folder)
+    public static OnnxGraph Load(PatchedGraph graph, SessionSettings settings) => Load(
+        graph.FilePath,
+        settings,
+        options =>
         {
-            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+            if (graph.ExternalFolder is { } folder)
+            {
+                options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+            }
+            return new InferenceSession(graph.Bytes, options);
+        },
+        (forms, load) => forms.Find(graph, load));
+
+    /// <summary>Loads a graph, in its optimised form where there is one.</summary>
+    private static OnnxGraph Load(
+        string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create,
+        Func<OptimizedGraphs, Action<SessionOptions>, string?> find)
+    {
+        OrtRuntime.Start();
+        string? form = settings.Optimized is { } forms && settings.Device.Kind == DeviceKind.Cpu
+            ? find(forms, options => Load(file, settings, create, options).Dispose()) : null;
+        if (form is not null)
+        {
+            try
+            {
+                return Load(file, settings, options =>
+                {
+                    OptimizedGraphs.Use(options);
+                    return new InferenceSession(form, options);
+                });
+            }
+            catch (ModelException)
+            {
+                // Damaged: the graph itself says what is wrong, if anything is.
+                OptimizedGraphs.Remove(form);
+            }
         }
-        return new InferenceSession(graph.Bytes, options);
-    });
+        return Load(file, settings, create);
+    }
 
     /// <summary>Loads a graph with a session that a function creates.</summary>
     internal static OnnxGraph Load(string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create)
     {
         OrtRuntime.Start();
+        return Load(file, settings, create, new SessionOptions());
+    }
+
+    /// <summary>Loads a graph with options, which it disposes.</summary>
+    private static OnnxGraph Load(
+        string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create, SessionOptions options)
+    {
         settings.Stopping.ThrowIfCancellationRequested();
-        var options = new SessionOptions();
         try
         {
             using CancellationTokenRegistration stops =
@@ -77,6 +115,8 @@ public sealed partial class OnnxGraph : IDisposable
             options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             options.IntraOpNumThreads = settings.Threads ?? Environment.ProcessorCount;
             options.InterOpNumThreads = 1;
+            // A plan of one size's memory is kept beside the memory itself, and sizes change.
+            options.EnableMemoryPattern = false;
             ExecutionProviders.Append(options, settings.Device);
             return new OnnxGraph(file, settings, options, create(options));
         }

@@ -23,6 +23,9 @@ public sealed class ModelCatalog
     /// <summary>The folder of the models that were imported from files that were used as models. It may not exist.</summary>
     public static string CacheFolder { get; } = Path.Combine(Path.GetDirectoryName(UserFolder)!, "imported");
 
+    /// <summary>The folder of graphs in the form that the runtime gives them for this processor. It may not exist.</summary>
+    public static string OptimizedFolder { get; } = Path.Combine(Path.GetDirectoryName(UserFolder)!, "optimized");
+
     /// <param name="folders">Folders that contain model folders. The first folder that contains the requested name is used.</param>
     public ModelCatalog(IEnumerable<string> folders)
     {

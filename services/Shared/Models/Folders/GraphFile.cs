@@ -9,6 +9,10 @@ namespace Brownian.Models.Folders;
 /// <param name="Config">The <c>config.json</c> beside it; null in the older converter's layout.</param>
 public sealed record GraphFile(string Part, string File, JsonObject? Config)
 {
+    /// <summary>The size of the graph's weights in bytes: its file and the external data beside it.</summary>
+    public long Bytes =>
+        new DirectoryInfo(Path.GetDirectoryName(File)!).EnumerateFiles().Where(file => file.Extension is not ".json").Sum(file => file.Length);
+
     /// <summary>Returns the graph of a folder: <c>model.onnx</c> or the only graph in it, with the <c>config.json</c> beside it.</summary>
     /// <param name="part">The name of the part.</param>
     /// <param name="folder">The folder's path.</param>
