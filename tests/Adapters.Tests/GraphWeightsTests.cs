@@ -69,7 +69,7 @@ public sealed class GraphWeightsTests
         GraphWeights weights = Read(new OnnxStub()
             .Weights("val_3", new float[6], 3, 2)
             .Named("node_linear_3", "MatMul", ["a", "val_3"], "b", "['', 'down_blocks.0', 'down_blocks.0.attentions.0.to_out.0', 'linear_3']"));
-        Assert.Equal(new ModuleWeight("down_blocks.0.attentions.0.to_out.0", "val_3", 2, 3, true, null), weights.Modules.Values.Single());
+        Assert.Equal(new ModuleWeight("down_blocks.0.attentions.0.to_out.0", "val_3", 2, 3, true, null, 3, null), weights.Modules.Values.Single());
     }
 
     [Fact]

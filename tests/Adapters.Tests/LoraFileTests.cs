@@ -104,14 +104,14 @@ public sealed class LoraFileTests
     }
 
     [Theory]
-    [InlineData("lora_unet_mid.hada_w1_a", "LoHa")]
-    [InlineData("lora_unet_mid.lokr_w1", "LoKr")]
-    [InlineData("lora_unet_mid.dora_scale", "DoRA")]
-    [InlineData("unet.mid.lora_magnitude_vector.weight", "DoRA")]
     [InlineData("lora_unet_mid.oft_blocks", "OFT")]
     [InlineData("lora_unet_mid.a1.weight", "GLoRA")]
-    [InlineData("lora_unet_mid.diff", "full weight differences")]
-    [InlineData("unet.mid.lora_B.bias", "LoRA with biases")]
+    [InlineData("unet.mid.boft_R", "BOFT")]
+    [InlineData("lora_unet_mid.on_input", "(IA)^3")]
+    [InlineData("lora_unet_mid.w_norm", "differences of normalization layers")]
+    [InlineData("lora_unet_mid.bias_indices", "LoCon with sparse differences")]
+    [InlineData("lora_unet_mid.set_weight", "replaced weights")]
+    [InlineData("unet.mid.lora_A.bias", "LoRA with a bias of its first matrix")]
     [InlineData("bundle_emb.x.string_to_param.*", "LoRA with embeddings of its own")]
     public void An_adapter_kind_that_cannot_be_merged_is_refused_by_name(string key, string kind) =>
         Assert.Contains($"is of the kind {kind}", Refused(new SafetensorsWriter().Floats(key, [1], 1, 1)), StringComparison.Ordinal);
@@ -120,8 +120,10 @@ public sealed class LoraFileTests
     public void Metadata_with_unsupported_settings_is_refused()
     {
         Assert.Contains(
-            "unet.use_dora", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.use_dora": true}""")),
+            "is of the kind LOHA", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.peft_type": "LOHA"}""")),
             StringComparison.Ordinal);
+        Assert.Contains(
+            "is of the kind BOFT", Refused(new SafetensorsWriter().Floats("lora_unet_mid.oft_blocks", [1], 1, 1, 1, 1)), StringComparison.Ordinal);
         Assert.Contains("not valid JSON", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", "{")), StringComparison.Ordinal);
         Assert.Contains(
             "the alpha \"x\"", Refused(Pair("unet.mid_block.x").Metadata("lora_adapter_metadata", """{"unet.lora_alpha": "x"}""")),

@@ -88,19 +88,17 @@ public sealed class AdapterSet
                     $"{lora.Name} has {unknown.Length} of {lora.Modules.Count} modules that the model does not have{Mismatch(lora, parts)}: "
                     + LoraFile.List([.. unknown.Select(module => module.ToString())]));
             }
-            foreach (LoraModule module in lora.Modules)
+            string[] sizes = [.. lora.Modules.Select(module => OtherSize(module, Find(parts, module)!)).OfType<string>()];
+            if (sizes.Length > 0)
             {
-                ModuleSize weight = Find(parts, module)!;
-                if (weight.Rows != module.Rows || weight.Columns != module.Columns)
-                {
-                    throw new ModelException(
-                        $"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: its {module} takes {module.Columns} values to "
-                            + $"{module.Rows}, the model's {weight.Columns} to {weight.Rows}");
-                }
-                if (weight.Obstacle is { } obstacle)
-                {
-                    throw new ModelException($"{lora.Name} cannot be applied: in {parts[module.Part].Graph} the module {weight.Module} {obstacle}");
-                }
+                throw new ModelException($"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: {LoraFile.List(sizes)}");
+            }
+            string[] obstacles = [.. lora.Modules.Select(module => Obstacle(module, Find(parts, module)!) is { } obstacle
+                ? $"in {parts[module.Part].Graph} the module {Find(parts, module)!.Module} {obstacle}"
+                : null).OfType<string>()];
+            if (obstacles.Length > 0)
+            {
+                throw new ModelException($"{lora.Name} cannot be applied: {LoraFile.List(obstacles)}");
             }
         }
         KeyValuePair<string, GraphSignature>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];
@@ -148,7 +146,7 @@ public sealed class AdapterSet
     }
 
     /// <summary>
-    /// Returns a graph with the set's changes: LoRAs are added in order, and vectors are appended in order to the table of token embeddings.
+    /// Returns a graph with the set's changes: LoRAs are applied in order, each to the weights that the ones before it left, and vectors are appended in order to the table of token embeddings.
     /// </summary>
     /// <param name="part">The graph's folder. <see cref="KeyOf"/> must not be null for it.</param>
     /// <param name="weights">The graph's weights.</param>
@@ -162,35 +160,30 @@ public sealed class AdapterSet
     internal PatchedGraph Patch(string part, GraphWeights weights, long inlineLimit)
     {
         var patch = new GraphPatch(weights.Structure);
-        var changes = new Dictionary<string, (ModuleWeight Weight, List<(LoraUse Use, LoraModule Module)> Added)>(StringComparer.Ordinal);
+        var changes = new Dictionary<string, (OnnxInitializer Initializer, List<Action<float[]>> Changes)>(StringComparer.Ordinal);
         foreach (LoraUse use in Changing(part))
         {
             foreach (LoraModule module in use.File.Modules.Where(module => module.Part == part))
             {
-                if (weights.Find(module.Name, module.IsFlat) is not { Obstacle: null } weight || weight.Rows != module.Rows
-                    || weight.Columns != module.Columns)
+                if (weights.Signature.Find(module.Name, module.IsFlat) is not { } size || OtherSize(module, size) is not null
+                    || Obstacle(module, size) is not null)
                 {
                     throw new ModelException($"{use.File.Name} does not fit {weights.FilePath}: {module}");
                 }
-                if (!changes.TryGetValue(weight.Initializer, out (ModuleWeight Weight, List<(LoraUse, LoraModule)> Added) change))
+                ModuleWeight weight = weights.Modules[size.Module];
+                if (module.Columns > 0)
                 {
-                    changes.Add(weight.Initializer, change = (weight, []));
+                    Add(weights.Initializer(weight), values => use.File.ChangeWeight(module, values, weight.IsTransposed, use.Weight));
                 }
-                change.Added.Add((use, module));
+                if (module.ChangesBias)
+                {
+                    Add(weights.Bias(weight), values => use.File.ChangeBias(module, values, use.Weight));
+                }
             }
         }
-        foreach ((ModuleWeight weight, List<(LoraUse Use, LoraModule Module)> added) in changes.Values)
+        foreach ((OnnxInitializer initializer, List<Action<float[]>> added) in changes.Values)
         {
-            OnnxInitializer initializer = weights.Initializer(weight);
-            patch.Change(initializer, initializer.Shape, values =>
-            {
-                foreach ((LoraUse use, LoraModule module) in added)
-                {
-                    LoraMerge.Add(
-                        values, weight.IsTransposed, use.File.Up(module), use.File.Down(module), module.Rank,
-                        (float)(use.Weight * module.Alpha / module.Rank));
-                }
-            });
+            patch.Change(initializer, initializer.Shape, values => added.ForEach(change => change(values)));
         }
         if (IsEncoder(part) && Inversions.Count > 0)
         {
@@ -211,6 +204,15 @@ public sealed class AdapterSet
             });
         }
         return patch.Write(inlineLimit);
+
+        void Add(OnnxInitializer initializer, Action<float[]> change)
+        {
+            if (!changes.TryGetValue(initializer.Name, out (OnnxInitializer Initializer, List<Action<float[]>> Changes) known))
+            {
+                changes.Add(initializer.Name, known = (initializer, []));
+            }
+            known.Changes.Add(change);
+        }
     }
 
     /// <summary>
@@ -241,6 +243,24 @@ public sealed class AdapterSet
 
     private static ModuleSize? Find(IReadOnlyDictionary<string, GraphSignature> parts, LoraModule module) =>
         parts.TryGetValue(module.Part, out GraphSignature? graph) ? graph.Find(module.Name, module.IsFlat) : null;
+
+    /// <summary>Returns the sizes of an adapter's module and of the model's when they differ, or null.</summary>
+    private static string? OtherSize(LoraModule module, ModuleSize size)
+    {
+        if (size.Rows != module.Rows || module.Columns > 0 && size.Columns != module.Columns)
+        {
+            return module.Columns > 0
+                ? $"its {module} takes {module.Columns} values to {module.Rows}, the model's {size.Columns} to {size.Rows}"
+                : $"its {module} has a bias of {module.Rows} values, the model's {size.Rows}";
+        }
+        return module.Magnitude?.Inputs is { } inputs && size.Inputs is { } own && own != inputs
+            ? $"its {module} has a dora_scale of {inputs} inputs, the model's module has {own}"
+            : null;
+    }
+
+    /// <summary>Returns the reason why a module of the model cannot be changed by one of an adapter, or null.</summary>
+    private static string? Obstacle(LoraModule module, ModuleSize size) =>
+        size.Obstacle ?? (module.ChangesBias && !size.HasBias ? "has no bias of its own, and the file changes it" : null);
 
     private static void CheckTable(TextualInversion inversion, string part, GraphSignature graph)
     {

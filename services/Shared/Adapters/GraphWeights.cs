@@ -41,7 +41,8 @@ public sealed partial class GraphWeights
         }
         Signature = new GraphSignature(
             structure.File,
-            [.. _modules.Values.Select(module => new ModuleSize(module.Module, module.Rows, module.Columns, module.Obstacle))],
+            [.. _modules.Values.Select(module => new ModuleSize(
+                module.Module, module.Rows, module.Columns, module.Obstacle, module.Inputs, module.Bias is not null))],
             TableObstacle is null ? (int)Table!.Shape[1] : null,
             TableObstacle);
     }
@@ -85,6 +86,8 @@ public sealed partial class GraphWeights
 
     internal OnnxInitializer Initializer(ModuleWeight weight) => _initializers[weight.Initializer];
 
+    internal OnnxInitializer Bias(ModuleWeight weight) => _initializers[weight.Bias!];
+
     private void Place(OnnxInitializer initializer)
     {
         if (initializer.Shape.Count < 2)
@@ -94,7 +97,7 @@ public sealed partial class GraphWeights
         string? own = initializer.Name.EndsWith(WeightSuffix, StringComparison.Ordinal) && !initializer.Name.Contains("::", StringComparison.Ordinal)
             ? initializer.Name[..^WeightSuffix.Length]
             : null;
-        var uses = new List<(bool IsTransposed, string? Module)>();
+        var uses = new List<(bool IsTransposed, OnnxNode Node)>();
         bool isTable = false, isOther = Structure.OuterUses.Contains(initializer.Name);
         foreach (OnnxNode node in _users[initializer.Name])
         {
@@ -116,7 +119,7 @@ public sealed partial class GraphWeights
             return;
         }
         // Nodes without a module's name are treated as different modules.
-        string?[] users = [.. uses.Select(use => use.Module is { } user ? ModuleNames.Canonical(user) : null)];
+        string?[] users = [.. uses.Select(use => ModuleOf(use.Node) is { } user ? ModuleNames.Canonical(user) : null)];
         bool isShared = isOther || uses.Count > 1 && (users.Contains(null) || users.Distinct(StringComparer.Ordinal).Count() > 1);
         IEnumerable<string> modules = own is null || isShared ? users.OfType<string>() : [];
         modules = own is null ? modules : modules.Prepend(ModuleNames.Canonical(own));
@@ -129,7 +132,9 @@ public sealed partial class GraphWeights
         long first = initializer.Shape[0], rest = ElementCount.Of(initializer.Shape.Skip(1)) ?? 0;
         foreach (string module in modules.Distinct(StringComparer.Ordinal))
         {
-            var weight = new ModuleWeight(module, initializer.Name, isTransposed ? rest : first, isTransposed ? first : rest, isTransposed, obstacle);
+            var weight = new ModuleWeight(
+                module, initializer.Name, isTransposed ? rest : first, isTransposed ? first : rest, isTransposed, obstacle,
+                initializer.Shape[isTransposed ? 0 : 1], FindBias([.. uses.Select(use => use.Node)], isTransposed ? rest : first));
             if (!_modules.TryAdd(module, weight))
             {
                 _modules[module] = weight with { Obstacle = "has two weights in the graph" };
@@ -137,8 +142,31 @@ public sealed partial class GraphWeights
         }
     }
 
+    /// <summary>Returns the name of the bias that all nodes of a module add, and no other node uses; null when there is none.</summary>
+    private string? FindBias(OnnxNode[] nodes, long rows)
+    {
+        string?[] names = [.. nodes.Select(FindBias).Distinct()];
+        return names is [{ } name] && _initializers.TryGetValue(name, out OnnxInitializer? bias) && bias.ElementBytes is not null
+            && bias.Shape is [var length] && length == rows && !Structure.OuterUses.Contains(name) && _users[name].Count() == nodes.Length
+            ? name
+            : null;
+    }
+
+    /// <summary>Returns the name of what a node adds to its products, or what the only node behind it adds; null when there is none.</summary>
+    private string? FindBias(OnnxNode node)
+    {
+        if (node.Operator is "Conv" or "Gemm")
+        {
+            return node.Inputs.Count > 2 ? node.Inputs[2] : null;
+        }
+        return node.Outputs is [var product] && !Structure.OuterUses.Contains(product)
+            && _users[product].ToArray() is [{ Operator: "Add", Inputs: [var left, var right] }]
+            ? left == product ? right : left
+            : null;
+    }
+
     /// <summary>Follows a weight to the node that multiplies by it. In between it may be transposed, cast or passed on.</summary>
-    private bool TryFollow(OnnxInitializer initializer, OnnxNode user, List<(bool IsTransposed, string? Module)> uses)
+    private bool TryFollow(OnnxInitializer initializer, OnnxNode user, List<(bool IsTransposed, OnnxNode Node)> uses)
     {
         string name = initializer.Name;
         bool isTransposed = false;
@@ -167,13 +195,13 @@ public sealed partial class GraphWeights
         switch (node.Operator)
         {
             case "MatMul" when initializer.Shape.Count == 2:
-                uses.Add((!isTransposed, ModuleOf(node)));
+                uses.Add((!isTransposed, node));
                 return true;
             case "Gemm" or "FusedMatMul" when initializer.Shape.Count == 2:
-                uses.Add((isTransposed == node.TransposesB, ModuleOf(node)));
+                uses.Add((isTransposed == node.TransposesB, node));
                 return true;
             case "Conv" when !isTransposed:
-                uses.Add((false, ModuleOf(node)));
+                uses.Add((false, node));
                 return true;
             default:
                 return false;

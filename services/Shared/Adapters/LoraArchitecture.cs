@@ -54,6 +54,7 @@ internal static partial class LoraArchitecture
         + "blocks_\\d+_1_transformer_blocks_[2-9]_")]
     private static partial Regex SdxlNames();
 
-    [GeneratedRegex(@"attn2[._](?:processor\.)?to_[kv](?:\.|_lora\.)(?:lora_|lora\.)?(?:lora_linear_layer\.)?(?:down|A)(?:\.default)?\.weight$")]
+    [GeneratedRegex(@"attn2[._](?:processor\.)?to_[kv](?:\.|_lora\.)(?:lora_|lora\.)?(?:lora_linear_layer\.)?(?:down|A)(?:\.default)?\.weight$|"
+        + @"attn2[._]to_[kv]\.(?:hada_w1_b|diff)$")]
     private static partial Regex CrossAttention();
 }

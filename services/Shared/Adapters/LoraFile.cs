@@ -1,19 +1,23 @@
+using System.Numerics.Tensors;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Formats.Files;
 using Brownian.Formats.Safetensors;
-using Brownian.Formats.Tensors;
 
 namespace Brownian.Adapters;
 
 /// <summary>
-/// A LoRA (arxiv.org/abs/2106.09685), including the convolutions of LoCon (github.com/KohakuBlueleaf/LyCORIS): two small matrices per module, whose
-/// product is added to the module's weight. All of its values have been checked to be finite. Immutable.
+/// A LoRA (arxiv.org/abs/2106.09685) or one of the adapters of LyCORIS (github.com/KohakuBlueleaf/LyCORIS): small matrices per module, which make a
+/// difference that is added to the module's weight (<see cref="LoraKind"/>). DoRA decomposes the sum. All values have been checked to be finite.
+/// Immutable.
 /// </summary>
 public sealed class LoraFile
 {
     /// <summary>The maximum number of names in a message.</summary>
     internal const int Listed = 8;
+
+    /// <summary>What can be merged, in messages.</summary>
+    private const string Supported = "LoRA, LoCon, LoHa, LoKr, DoRA and full differences";
 
     private const string AdapterMetadata = "lora_adapter_metadata";
 
@@ -62,10 +66,10 @@ public sealed class LoraFile
         var unknown = new List<string>();
         foreach (SafetensorsTensor tensor in file.Tensors.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
         {
-            if (LoraKey.OtherKind(tensor.Name) is { } other)
+            if (LoraKey.OtherKind(tensor.Name, tensor.Shape.Count) is { } other)
             {
                 throw new ModelException(
-                    $"{file.Name} is of the kind {other} (\"{tensor.Name}\"), which is not supported; supported: LoRA and LoCon");
+                    $"{file.Name} is of the kind {other} (\"{tensor.Name}\"), which is not supported; supported: {Supported}");
             }
             if (LoraKey.Parse(tensor.Name) is not { } key)
             {
@@ -94,96 +98,113 @@ public sealed class LoraFile
             throw new ModelException($"{file.Name} has no tensors");
         }
         JsonObject? metadata = ReadAdapterMetadata(file);
-        return new LoraFile(
-            file,
-            [
-                .. modules.OrderBy(entry => entry.Key.Part, StringComparer.Ordinal).ThenBy(entry => entry.Key.Module, StringComparer.Ordinal)
-                    .Select(entry => Module(file, entry.Key.Part, entry.Key.Module, entry.Key.IsFlat, entry.Value, metadata)),
-            ],
-            styles.Max());
-    }
-
-    /// <summary>Returns the up matrix [rows, rank].</summary>
-    internal float[] Up(LoraModule module) => _file.Values(module.Up);
-
-    /// <summary>Returns the down matrix [rank, columns], multiplied by the middle kernel.</summary>
-    internal float[] Down(LoraModule module)
-    {
-        float[] down = _file.Values(module.Down);
-        if (module.Mid is null)
+        var read = new List<LoraModule>();
+        var faults = new List<string>();
+        foreach (((string part, string name, bool isFlat), Dictionary<LoraRole, SafetensorsTensor> tensors) in modules
+            .OrderBy(entry => entry.Key.Part, StringComparer.Ordinal).ThenBy(entry => entry.Key.Module, StringComparer.Ordinal))
         {
-            return down;
-        }
-        // LyCORIS' make_weight_cp: sum over b of mid[a, b, y, x] down[b, i].
-        float[] mid = _file.Values(module.Mid);
-        int rank = module.Rank, inputs = module.Down.Shape[1], kernel = module.Columns / inputs;
-        float[] product = new float[rank * module.Columns];
-        for (int a = 0; a < rank; a++)
-        {
-            for (int b = 0; b < rank; b++)
+            var reader = new LoraModuleReader(file, part, name, tensors, faults);
+            if (reader.Read(isFlat, rank => metadata is null ? null : AlphaOf(file.Name, metadata, part, name, rank)) is { } module)
             {
-                for (int i = 0; i < inputs; i++)
+                read.Add(module);
+                if (module is { Kind: LoraKind.Lora, Magnitude: null } && IsSet(metadata?[$"{part}.use_dora"]))
                 {
-                    for (int k = 0; k < kernel; k++)
-                    {
-                        product[(a * inputs + i) * kernel + k] += mid[(a * rank + b) * kernel + k] * down[b * inputs + i];
-                    }
+                    faults.Add(
+                        $"{file.Name}: the module {module} has no lora_magnitude_vector, and {AdapterMetadata} sets {part}.use_dora: give the whole file");
                 }
             }
         }
-        return product;
+        return faults.Count == 0
+            ? new LoraFile(file, read, styles.Max())
+            : throw new ModelException(
+                string.Join("; ", faults.Take(Listed)) + (faults.Count > Listed ? $"; and {faults.Count - Listed} more faults" : ""));
+    }
+
+    /// <summary>Returns the difference of a module's weight. Reads its tensors, which the difference keeps.</summary>
+    /// <param name="module">One of <see cref="Modules"/>; it changes the weight.</param>
+    internal WeightDelta Delta(LoraModule module)
+    {
+        return module.Kind switch
+        {
+            LoraKind.Lora => new ProductDelta(
+                Values(LoraRole.Up),
+                module.Tensors.ContainsKey(LoraRole.Mid)
+                    ? ProductDelta.WithKernel(Values(LoraRole.Mid), Values(LoraRole.Down), module.Rank)
+                    : Values(LoraRole.Down),
+                module.Rank),
+            LoraKind.LoHa => new HadamardDelta(
+                Product(LoraRole.HadaW1A, LoraRole.HadaW1B, LoraRole.HadaT1), Product(LoraRole.HadaW2A, LoraRole.HadaW2B, LoraRole.HadaT2)),
+            LoraKind.LoKr => Kronecker(),
+            _ => new FullDelta(Values(LoraRole.Diff), module.Rows),
+        };
+
+        float[] Values(LoraRole role) => _file.Values(module.Tensors[role]);
+
+        // With a kernel, the first matrix is stored as [rank, outputs].
+        ProductDelta Product(LoraRole up, LoraRole down, LoraRole? kernel) => kernel is { } role && module.Tensors.ContainsKey(role)
+            ? new ProductDelta(
+                ProductDelta.Transpose(Values(up), module.Rank), ProductDelta.WithKernel(Values(role), Values(down), module.Rank), module.Rank)
+            : new ProductDelta(Values(up), Values(down), module.Rank);
+
+        KroneckerDelta Kronecker()
+        {
+            (float[] first, int outer) = Whole(LoraRole.LokrW1, () => Product(LoraRole.LokrW1A, LoraRole.LokrW1B, null));
+            (float[] second, int inner) = Whole(LoraRole.LokrW2, () => Product(LoraRole.LokrW2A, LoraRole.LokrW2B, LoraRole.LokrT2));
+            return new KroneckerDelta(first, first.Length / outer, second, inner);
+        }
+
+        (float[] Values, int Rows) Whole(LoraRole role, Func<ProductDelta> product) =>
+            module.Tensors.TryGetValue(role, out SafetensorsTensor? tensor) ? (_file.Values(tensor), tensor.Shape[0]) : Evaluate(product());
+
+        static (float[] Values, int Rows) Evaluate(ProductDelta product)
+        {
+            float[] values = new float[product.Rows * product.Columns];
+            for (int row = 0; row < product.Rows; row++)
+            {
+                product.Row(row, values.AsSpan(row * product.Columns, product.Columns));
+            }
+            return (values, product.Rows);
+        }
+    }
+
+    /// <summary>Changes a module's weight.</summary>
+    /// <param name="module">One of <see cref="Modules"/>; it changes the weight.</param>
+    /// <param name="weight">The weight, [rows, columns], or [columns, rows] where it is transposed.</param>
+    /// <param name="isTransposed">Whether it is [columns, rows].</param>
+    /// <param name="strength">The weight of the adapter in the request.</param>
+    internal void ChangeWeight(LoraModule module, float[] weight, bool isTransposed, double strength)
+    {
+        WeightDelta delta = Delta(module);
+        if (module.Magnitude is { } magnitude)
+        {
+            LoraMerge.Decompose(
+                weight, isTransposed, delta, module.Scale(1), _file.Values(magnitude.Tensor), magnitude.Inputs is not null, magnitude.Epsilon,
+                (float)strength);
+            return;
+        }
+        LoraMerge.Add(weight, isTransposed, delta, module.Scale(strength));
+    }
+
+    /// <summary>
+    /// Changes a module's bias. <c>diff_b</c> has no scale (<c>lycoris/modules/full.py</c>), the bias of PEFT's second matrix has that of the matrices
+    /// (<c>peft/tuners/lora/layer.py: merge</c>).
+    /// </summary>
+    /// <param name="module">One of <see cref="Modules"/>; it changes the bias.</param>
+    /// <param name="bias">The bias, [rows].</param>
+    /// <param name="strength">The weight of the adapter in the request.</param>
+    internal void ChangeBias(LoraModule module, float[] bias, double strength)
+    {
+        (SafetensorsTensor difference, float scale) = module.Tensors.TryGetValue(LoraRole.DiffBias, out SafetensorsTensor? diff)
+            ? (diff, (float)strength)
+            : (module.Tensors[LoraRole.UpBias], module.Scale(strength));
+        TensorPrimitives.MultiplyAdd(_file.Values(difference), scale, bias, bias);
     }
 
     /// <summary>Lists the first names, and the number of the remaining ones.</summary>
     internal static string List(IReadOnlyCollection<string> names) =>
         string.Join(", ", names.Take(Listed)) + (names.Count > Listed ? $" and {names.Count - Listed} more" : "");
 
-    private static LoraModule Module(
-        SafetensorsFile file, string part, string name, bool isFlat, Dictionary<LoraRole, SafetensorsTensor> tensors, JsonObject? metadata)
-    {
-        ModelException Invalid(string what) => new($"{file.Name}: the module {part}: {name} {what}");
-        if (!tensors.TryGetValue(LoraRole.Up, out SafetensorsTensor? up) || !tensors.TryGetValue(LoraRole.Down, out SafetensorsTensor? down))
-        {
-            throw Invalid($"has only {string.Join(", ", tensors.Values.Select(tensor => tensor.Name))}; a pair of up and down (B and A) is needed");
-        }
-        SafetensorsTensor? mid = tensors.GetValueOrDefault(LoraRole.Mid);
-        bool fits = up.Shape is [> 0, > 0] or [> 0, > 0, 1, 1] && down.Shape is [> 0, > 0] or [> 0, > 0, > 0, > 0] && up.Shape[1] == down.Shape[0];
-        if (!fits)
-        {
-            throw Invalid(
-                $"has up [{string.Join(", ", up.Shape)}] and down [{string.Join(", ", down.Shape)}]; allowed: up [outputs, rank], down [rank, "
-                    + $"inputs], of convolutions with the kernel's two sides behind");
-        }
-        int rank = down.Shape[0], columns = (int)(down.Count / rank);
-        if (mid is not null)
-        {
-            if (mid.Shape is not [_, _, > 0, > 0] || mid.Shape[0] != rank || mid.Shape[1] != rank || down.Shape is not [_, _, 1, 1])
-            {
-                throw Invalid($"has mid [{string.Join(", ", mid.Shape)}]; allowed: [{rank}, {rank}, height, width], with down 1x1");
-            }
-            columns = ElementCount.Of((int[])[columns, mid.Shape[2], mid.Shape[3]]) is <= int.MaxValue and { } product
-                ? (int)product
-                : throw Invalid(
-                    $"has mid [{string.Join(", ", mid.Shape)}] and down [{string.Join(", ", down.Shape)}]: more elements than a graph can hold");
-        }
-        double alpha = rank;
-        if (tensors.TryGetValue(LoraRole.Alpha, out SafetensorsTensor? stated))
-        {
-            alpha = stated.Count == 1 ? file.Scalar(stated) : throw Invalid($"has an alpha of {stated.Count} values; allowed: one");
-        }
-        else if (metadata is not null)
-        {
-            alpha = AlphaOf(file.Name, metadata, part, name, rank) ?? alpha;
-        }
-        // Read here, so that a value that is not finite is found before anything is merged.
-        file.Values(up);
-        file.Values(down);
-        if (mid is not null)
-        {
-            file.Values(mid);
-        }
-        return new LoraModule(part, name, isFlat, rank, alpha, up.Shape[0], columns, up, down, mid);
-    }
+    private static bool IsSet(JsonNode? node) => node is JsonValue flag && flag.GetValueKind() == JsonValueKind.True;
 
     private static JsonObject? ReadAdapterMetadata(SafetensorsFile file)
     {
@@ -197,15 +218,10 @@ public sealed class LoraFile
                 JsonNode.Parse(text) as JsonObject ?? throw new ModelException($"{file.Name}: {AdapterMetadata} is not a JSON object");
             foreach ((string key, JsonNode? value) in metadata)
             {
-                bool isSet = value is JsonValue flag && flag.GetValueKind() == JsonValueKind.True;
-                if (isSet && (key.EndsWith(".use_dora", StringComparison.Ordinal) || key.EndsWith(".lora_bias", StringComparison.Ordinal)))
-                {
-                    throw new ModelException($"{file.Name}: {AdapterMetadata} sets {key}, which is not supported");
-                }
                 if (key.EndsWith(".peft_type", StringComparison.Ordinal) && value is JsonValue type && type.TryGetValue(out string? kind)
                     && kind != "LORA")
                 {
-                    throw new ModelException($"{file.Name} is of the kind {kind}, which is not supported; supported: LoRA and LoCon");
+                    throw new ModelException($"{file.Name} is of the kind {kind}, which is not supported; supported: {Supported}");
                 }
             }
             return metadata;
@@ -247,7 +263,6 @@ public sealed class LoraFile
         {
             throw new ModelException($"{file}: {AdapterMetadata} has the alpha {node.ToJsonString()} for {part}: {name}; allowed: finite numbers");
         }
-        bool isStabilised = metadata[$"{part}.use_rslora"] is JsonValue flag && flag.GetValueKind() == JsonValueKind.True;
-        return isStabilised ? alpha * Math.Sqrt(rank) : alpha;
+        return IsSet(metadata[$"{part}.use_rslora"]) ? alpha * Math.Sqrt(rank) : alpha;
     }
 }

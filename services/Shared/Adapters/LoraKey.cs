@@ -11,20 +11,58 @@ namespace Brownian.Adapters;
 internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, LoraRole Role, LoraStyle Style)
 {
     private static readonly (string Prefix, string Part)[] Flat =
-        [("lora_unet_", "unet"), ("lora_te_", "text_encoder"), ("lora_te1_", "text_encoder"), ("lora_te2_", "text_encoder_2")];
+        [
+            ("lora_unet_", "unet"), ("lora_te_", "text_encoder"), ("lora_te1_", "text_encoder"), ("lora_te2_", "text_encoder_2"),
+            // LyCORIS without kohya's trainers, which SimpleTuner wraps around a UNet.
+            ("lycoris_", "unet"),
+        ];
 
     private static readonly (string Prefix, string Part)[] Dotted =
         [("unet.", "unet"), ("text_encoder.", "text_encoder"), ("text_encoder_2.", "text_encoder_2")];
 
+    /// <summary>The roles of the tensors whose name is the module's, followed by the role.</summary>
+    private static readonly Dictionary<string, LoraRole> Named = new(StringComparer.Ordinal)
+    {
+        ["hada_w1_a"] = LoraRole.HadaW1A,
+        ["hada_w1_b"] = LoraRole.HadaW1B,
+        ["hada_w2_a"] = LoraRole.HadaW2A,
+        ["hada_w2_b"] = LoraRole.HadaW2B,
+        ["hada_t1"] = LoraRole.HadaT1,
+        ["hada_t2"] = LoraRole.HadaT2,
+        ["lokr_w1"] = LoraRole.LokrW1,
+        ["lokr_w1_a"] = LoraRole.LokrW1A,
+        ["lokr_w1_b"] = LoraRole.LokrW1B,
+        ["lokr_w2"] = LoraRole.LokrW2,
+        ["lokr_w2_a"] = LoraRole.LokrW2A,
+        ["lokr_w2_b"] = LoraRole.LokrW2B,
+        ["lokr_t2"] = LoraRole.LokrT2,
+        ["diff"] = LoraRole.Diff,
+        ["diff_b"] = LoraRole.DiffBias,
+        ["dora_scale"] = LoraRole.DoraScale,
+        ["lora_magnitude_vector"] = LoraRole.MagnitudeVector,
+        ["alpha"] = LoraRole.Alpha,
+        ["A"] = LoraRole.Down,
+        ["down"] = LoraRole.Down,
+        ["B"] = LoraRole.Up,
+        ["up"] = LoraRole.Up,
+        ["mid"] = LoraRole.Mid,
+    };
+
     private static readonly (Regex Pattern, string Kind)[] Others =
     [
-        (Hada(), "LoHa"), (Lokr(), "LoKr"), (Dora(), "DoRA"), (Oft(), "OFT"), (Glora(), "GLoRA"), (Difference(), "full weight differences"),
-        (Bias(), "LoRA with biases"),
+        (Boft(), "BOFT"), (Oft(), "OFT"), (Glora(), "GLoRA"), (Ia3(), "(IA)^3"), (Norm(), "differences of normalization layers"),
+        (Sparse(), "LoCon with sparse differences"), (Replaced(), "replaced weights"), (DownBias(), "LoRA with a bias of its first matrix"),
         (Bundled(), "LoRA with embeddings of its own"),
     ];
 
     /// <summary>Returns the kind of adapter that a tensor belongs to when it cannot be merged; otherwise null.</summary>
-    public static string? OtherKind(string key) => Array.Find(Others, other => other.Pattern.IsMatch(key)).Kind;
+    /// <param name="key">The tensor's name.</param>
+    /// <param name="dimensions">The number of its dimensions: LyCORIS' OFT and BOFT have the same names (<c>lycoris/modules/boft.py</c>).</param>
+    public static string? OtherKind(string key, int dimensions) =>
+        key.EndsWith(".oft_blocks", StringComparison.Ordinal) && dimensions == 4 ? "BOFT" : Array.Find(Others, other => other.Pattern.IsMatch(key)).Kind;
+
+    /// <summary>Returns the end of the names of tensors with a role.</summary>
+    public static string NameOf(LoraRole role) => Named.First(entry => entry.Value == role).Key;
 
     /// <summary>Parses a name; returns null for a name that does not belong to a LoRA of a supported model.</summary>
     public static LoraKey? Parse(string key)
@@ -34,13 +72,7 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
             return null;
         }
         string stem = key[..suffix.Index];
-        LoraRole role = suffix.Groups["role"].Value switch
-        {
-            "A" or "down" => LoraRole.Down,
-            "B" or "up" => LoraRole.Up,
-            "mid" => LoraRole.Mid,
-            _ => LoraRole.Alpha,
-        };
+        LoraRole role = suffix.Groups["bias"].Success ? LoraRole.UpBias : Named[suffix.Groups["role"].Value];
         foreach ((string prefix, string part) in Flat)
         {
             if (stem.StartsWith(prefix, StringComparison.Ordinal))
@@ -87,18 +119,14 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
     [GeneratedRegex(
         @"(?:(?<old>_lora)(?:\.(?<role>down|up)\.weight|\.(?<role>alpha))|"
         + @"(?<diffusers>\.lora|\.lora_linear_layer)\.(?<role>down|up)\.weight|\.lora_(?<role>down|up|mid)\.weight|"
-        + @"\.lora_(?<role>A|B)(?:\.default(?:_0)?)?\.weight|\.(?<role>alpha))$",
+        + @"\.lora_(?<role>A|B)(?:\.default(?:_0)?)?\.weight|\.lora_(?:B|up)(?:\.default(?:_0)?)?\.(?<bias>bias)|"
+        + @"\.(?<role>lora_magnitude_vector)(?:\.default(?:_0)?)?(?:\.weight)?|"
+        + @"\.(?<role>hada_w[12]_[ab]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2|dora_scale|diff|diff_b|alpha))$",
         RegexOptions.ExplicitCapture)]
     private static partial Regex Suffix();
 
-    [GeneratedRegex(@"\.hada_\w+$")]
-    private static partial Regex Hada();
-
-    [GeneratedRegex(@"\.lokr_\w+$")]
-    private static partial Regex Lokr();
-
-    [GeneratedRegex(@"\.dora_scale$|\.lora_magnitude_vector\b")]
-    private static partial Regex Dora();
+    [GeneratedRegex(@"\.boft_\w+")]
+    private static partial Regex Boft();
 
     [GeneratedRegex(@"\.oft_\w+")]
     private static partial Regex Oft();
@@ -106,11 +134,20 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
     [GeneratedRegex(@"\.[ab][12]\.weight$")]
     private static partial Regex Glora();
 
-    [GeneratedRegex(@"\.(diff|diff_b|set_weight|w_norm|b_norm|reshape_weight)$")]
-    private static partial Regex Difference();
+    [GeneratedRegex(@"\.on_input$|\.ia3_l\b")]
+    private static partial Regex Ia3();
 
-    [GeneratedRegex(@"\.lora_(A|B|up|down)\.(default\.)?bias$|\.lora_bias$")]
-    private static partial Regex Bias();
+    [GeneratedRegex(@"\.[wb]_norm$")]
+    private static partial Regex Norm();
+
+    [GeneratedRegex(@"\.bias_(indices|values|size)$")]
+    private static partial Regex Sparse();
+
+    [GeneratedRegex(@"\.(set_weight|reshape_weight)$")]
+    private static partial Regex Replaced();
+
+    [GeneratedRegex(@"\.lora_(A|down)\.(default\.)?bias$|\.lora_bias$")]
+    private static partial Regex DownBias();
 
     [GeneratedRegex(@"^bundle_emb\.")]
     private static partial Regex Bundled();

@@ -5,4 +5,6 @@ namespace Brownian.Adapters;
 /// <param name="Rows">See <see cref="ModuleWeight.Rows"/>.</param>
 /// <param name="Columns">See <see cref="ModuleWeight.Columns"/>.</param>
 /// <param name="Obstacle">See <see cref="ModuleWeight.Obstacle"/>.</param>
-public sealed record ModuleSize(string Module, long Rows, long Columns, string? Obstacle);
+/// <param name="Inputs">See <see cref="ModuleWeight.Inputs"/>; null in signatures of workers before 0.3.0.</param>
+/// <param name="HasBias">Whether the module has a bias that can be changed.</param>
+public sealed record ModuleSize(string Module, long Rows, long Columns, string? Obstacle, long? Inputs = null, bool HasBias = false);

@@ -272,8 +272,9 @@ public sealed class PatchTests
         {
             float[] up = Repeat(rows * rank, 7), down = Repeat(rank * columns, 11), weight = Repeat(rows * columns, 13);
             float[] whole = [.. weight], transposed = Transposed(weight, rows, columns);
-            LoraMerge.Add(whole, false, up, down, rank, 0.3f);
-            LoraMerge.Add(transposed, true, up, down, rank, 0.3f);
+            var delta = new ProductDelta(up, down, rank);
+            LoraMerge.Add(whole, false, delta, 0.3f);
+            LoraMerge.Add(transposed, true, delta, 0.3f);
             Assert.Equal(Bits(whole), Bits(Transposed(transposed, columns, rows)));
             Assert.Equal(Bits(ByHand(weight, rows, columns, rank, (o, i, r) => up[o * rank + r] * down[r * columns + i], 0.3f)), Bits(whole));
 
@@ -312,7 +313,9 @@ public sealed class PatchTests
         LoraModule module = lora.Modules.Single();
         Assert.Equal((1, 4, 2), (module.Rows, module.Columns, module.Rank));
         // [a, i, x] = sum over b of mid[a, b, x] down[b, i].
-        Assert.Equal([3 + 14, 30 + 140, 5 + 22, 50 + 220, 9 + 28, 90 + 280, 15 + 44, 150 + 440], lora.Down(module));
+        float[] row = new float[4];
+        lora.Delta(module).Row(0, row);
+        Assert.Equal([3 + 14 + 2 * (9 + 28), 30 + 140 + 2 * (90 + 280), 5 + 22 + 2 * (15 + 44), 50 + 220 + 2 * (150 + 440)], row);
     }
 
     [Theory]
