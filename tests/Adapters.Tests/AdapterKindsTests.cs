@@ -93,7 +93,9 @@ public sealed class AdapterKindsTests
         LoraFile one = Parse(decomposed.Writer), other = Parse(plain.Writer);
 
         double[] after = Decomposed(weight, first, magnitude, "outputs", i, 1, draw.Strength);
-        AssertClose([.. after.Zip(second, (old, added) => old - 2 * added)], Merge("MatMul", weight, o, i, [(one, draw.Strength), (other, -2)]).Weight);
+        AssertClose(
+            [.. after.Zip(second, (old, added) => old - 2 * added)],
+            Merge("MatMul", weight, o, i, [(one, draw.Strength), (other, -2)]).Weight);
         float[] before = [.. weight.Zip(second, (old, added) => (float)(old - 2 * added))];
         AssertClose(
             Decomposed(before, first, magnitude, "outputs", i, 1, draw.Strength),
@@ -331,22 +333,22 @@ public sealed class AdapterKindsTests
         {
             squares[Channel(at)] += sum[at] * sum[at];
         }
-        return
-        [
-            .. sum.Select((value, at) =>
-                weight[at] + strength * ((squares[Channel(at)] == 0 ? 0 : magnitude[Channel(at)] / Math.Sqrt(squares[Channel(at)]) * value) - weight[at]))
-        ];
+        double[] factors = [.. squares.Select((square, at) => square == 0 ? 0 : magnitude[at] / Math.Sqrt(square))];
+        return [.. sum.Select((value, at) => weight[at] + strength * (factors[Channel(at)] * value - weight[at]))];
 
         int Channel(int at) => axis == "inputs" ? at / k % i : at / (i * k);
     }
 
-    /// <summary>Merges files into a graph of one module with the bias [1, 2, ...], and returns its weight and bias, in the module's orientation.</summary>
+    /// <summary>
+    /// Merges files into a graph of one module with the bias [1, 2, ...], and returns its weight and bias, in the module's orientation.
+    /// </summary>
     private static (float[] Weight, float[] Bias) Merge(
         string form, float[] weight, int rows, int columns, (LoraFile File, double Strength)[] files, int kernel = 0)
     {
         float[] bias = [.. Enumerable.Range(1, rows).Select(value => (float)value)];
         var stub = new OnnxStub();
-        string name = form == "MatMul" ? "onnx::MatMul_1" : form == "Conv" ? Conv + ".weight" : Linear + ".weight", node = "/" + Linear.Replace('.', '/');
+        string name = form == "MatMul" ? "onnx::MatMul_1" : form == "Conv" ? Conv + ".weight" : Linear + ".weight";
+        string node = "/" + Linear.Replace('.', '/');
         stub = form switch
         {
             "MatMul" => stub.Weights(name, Transposed(weight, rows), columns, rows).Weights(Linear + ".bias", bias, rows)

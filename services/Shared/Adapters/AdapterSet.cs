@@ -146,7 +146,8 @@ public sealed class AdapterSet
     }
 
     /// <summary>
-    /// Returns a graph with the set's changes: LoRAs are applied in order, each to the weights that the ones before it left, and vectors are appended in order to the table of token embeddings.
+    /// Returns a graph with the set's changes. LoRAs are applied in order, each to the weights that the ones before it left. Vectors are appended in
+    /// order to the table of token embeddings.
     /// </summary>
     /// <param name="part">The graph's folder. <see cref="KeyOf"/> must not be null for it.</param>
     /// <param name="weights">The graph's weights.</param>

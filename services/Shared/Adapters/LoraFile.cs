@@ -110,7 +110,8 @@ public sealed class LoraFile
                 if (module is { Kind: LoraKind.Lora, Magnitude: null } && IsSet(metadata?[$"{part}.use_dora"]))
                 {
                     faults.Add(
-                        $"{file.Name}: the module {module} has no lora_magnitude_vector, and {AdapterMetadata} sets {part}.use_dora: give the whole file");
+                        $"{file.Name}: the module {module} has no lora_magnitude_vector, and {AdapterMetadata} sets {part}.use_dora: give the whole "
+                            + "file");
                 }
             }
         }
@@ -186,8 +187,8 @@ public sealed class LoraFile
     }
 
     /// <summary>
-    /// Changes a module's bias. <c>diff_b</c> has no scale (<c>lycoris/modules/full.py</c>), the bias of PEFT's second matrix has that of the matrices
-    /// (<c>peft/tuners/lora/layer.py: merge</c>).
+    /// Changes a module's bias. <c>diff_b</c> has no scale (<c>lycoris/modules/full.py</c>). The bias of PEFT's second matrix has the scale of the
+    /// matrices (<c>peft/tuners/lora/layer.py: merge</c>).
     /// </summary>
     /// <param name="module">One of <see cref="Modules"/>; it changes the bias.</param>
     /// <param name="bias">The bias, [rows].</param>

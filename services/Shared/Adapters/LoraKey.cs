@@ -59,7 +59,9 @@ internal sealed partial record LoraKey(string Part, string Module, bool IsFlat, 
     /// <param name="key">The tensor's name.</param>
     /// <param name="dimensions">The number of its dimensions: LyCORIS' OFT and BOFT have the same names (<c>lycoris/modules/boft.py</c>).</param>
     public static string? OtherKind(string key, int dimensions) =>
-        key.EndsWith(".oft_blocks", StringComparison.Ordinal) && dimensions == 4 ? "BOFT" : Array.Find(Others, other => other.Pattern.IsMatch(key)).Kind;
+        key.EndsWith(".oft_blocks", StringComparison.Ordinal) && dimensions == 4
+            ? "BOFT"
+            : Array.Find(Others, other => other.Pattern.IsMatch(key)).Kind;
 
     /// <summary>Returns the end of the names of tensors with a role.</summary>
     public static string NameOf(LoraRole role) => Named.First(entry => entry.Value == role).Key;

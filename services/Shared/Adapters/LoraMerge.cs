@@ -33,11 +33,11 @@ internal static class LoraMerge
     /// W + strength * (magnitude / (|V| + epsilon) * V - W).
     /// </summary>
     /// <remarks>
-    /// For a strength of 1 this is LyCORIS' <c>apply_weight_decompose</c> (<c>lycoris/modules/locon.py</c>, <c>loha.py</c>, <c>lokr.py</c>) and PEFT's
-    /// <c>DoraLinearVariant.merge_safe</c> (<c>peft/tuners/lora/variants.py</c>), the programs that train these files. ComfyUI measures W instead of V
-    /// for lengths of outputs, which is not what the files were trained with. For other strengths the programs differ. This is LyCORIS'
+    /// For a strength of 1 this is LyCORIS' <c>apply_weight_decompose</c> (<c>lycoris/modules/locon.py</c>, <c>loha.py</c>, <c>lokr.py</c>) and
+    /// PEFT's <c>DoraLinearVariant.merge_safe</c> (<c>peft/tuners/lora/variants.py</c>), the programs that train these files. ComfyUI measures W
+    /// instead of V for lengths of outputs, which is not what the files were trained with. For other strengths the programs differ. This is LyCORIS'
     /// <c>apply_dora_scale</c> (<c>lycoris/functional/general.py</c>), ComfyUI's <c>weight_decompose</c> (<c>comfy/weight_adapter/base.py</c>) and
-    /// AUTOMATIC1111's <c>finalize_updown</c>: the only one that a strength of 0 leaves unchanged.
+    /// AUTOMATIC1111's <c>finalize_updown</c> (<c>extensions-builtin/Lora/network.py</c>): the only formula that has no effect at a strength of 0.
     /// </remarks>
     /// <param name="weight">[rows, columns], or [columns, rows]; changed.</param>
     /// <param name="isTransposed">Whether it is [columns, rows].</param>

@@ -20,7 +20,9 @@ public sealed record LoraModule
     /// <summary>How the difference of the weight is made.</summary>
     public required LoraKind Kind { get; init; }
 
-    /// <summary>The rank that <see cref="Alpha"/> is divided by; 0 for differences without a scale: full ones, and LoKr of two full matrices.</summary>
+    /// <summary>
+    /// The rank that <see cref="Alpha"/> is divided by; 0 for differences without a scale: full ones, and LoKr of two whole matrices.
+    /// </summary>
     public required int Rank { get; init; }
 
     /// <summary>The numerator of the scale. It already includes PEFT's rank-stabilized scale (alpha / sqrt(rank)).</summary>

@@ -25,7 +25,9 @@ internal sealed class AdapterTarget : FuzzTarget
     [
         "dtype", "shape", "data_offsets", "__metadata__", "F32", "F16", "BF16", "I64", ".lora_A.weight", ".lora_B.weight", ".lora_down.weight",
         ".lora_up.weight", ".alpha",
-        ".dora_scale", ".hada_w1_a", "lora_te_text_model_encoder_layers_0_self_attn_q_proj", "text_encoder.", "unet.", "emb_params",
+        ".dora_scale", ".lora_magnitude_vector", ".hada_w1_a", ".hada_w1_b", ".hada_w2_a", ".hada_w2_b", ".hada_t1", ".hada_t2", ".lokr_w1",
+        ".lokr_w2", ".lokr_w1_a", ".lokr_w1_b", ".lokr_w2_a", ".lokr_w2_b", ".lokr_t2", ".diff", ".diff_b", ".lora_mid.weight", ".lora_B.bias",
+        "lycoris_", "lora_te_text_model_encoder_layers_0_self_attn_q_proj", "text_encoder.", "unet.", "emb_params",
         "string_to_param", "clip_l", "clip_g",
         "lora_alpha", "[2147483647,2]", "[]", "[0]", "[1,1,1,1]",
     ];

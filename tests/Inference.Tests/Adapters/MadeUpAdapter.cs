@@ -41,65 +41,66 @@ internal sealed class MadeUpAdapter(SafetensorsWriter writer, Func<float> draw, 
         switch (kind)
         {
             case "lora":
-            {
-                float[] a = Add(up, [o, rank, .. point]), b = Add(down, [rank, i, .. window]);
-                return Difference((x, y, z) => Sum(rank, r => (double)a[x * rank + r] * b[(r * i + y) * k + z]));
-            }
+                {
+                    float[] a = Add(up, [o, rank, .. point]), b = Add(down, [rank, i, .. window]);
+                    return Difference((x, y, z) => Sum(rank, r => (double)a[x * rank + r] * b[(r * i + y) * k + z]));
+                }
             case "locon-cp":
-            {
-                float[] a = Add(up, [o, rank, .. point]), b = Add(down, [rank, i, .. point]), t = Add("lora_mid.weight", Middle());
-                return Difference(
-                    (x, y, z) => Sum(rank, r => Sum(rank, q => (double)a[x * rank + r] * t[(r * rank + q) * k + z] * b[q * i + y])));
-            }
+                {
+                    float[] a = Add(up, [o, rank, .. point]), b = Add(down, [rank, i, .. point]), t = Add("lora_mid.weight", Middle());
+                    return Difference(
+                        (x, y, z) => Sum(rank, r => Sum(rank, q => (double)a[x * rank + r] * t[(r * rank + q) * k + z] * b[q * i + y])));
+                }
             case "loha":
-            {
-                float[] a = Add("hada_w1_a", [o, rank]), b = Add("hada_w1_b", [rank, i * k]);
-                float[] c = Add("hada_w2_a", [o, rank]), d = Add("hada_w2_b", [rank, i * k]);
-                return Difference((x, y, z) =>
-                    Sum(rank, r => (double)a[x * rank + r] * b[(r * i + y) * k + z]) * Sum(rank, r => (double)c[x * rank + r] * d[(r * i + y) * k + z]));
-            }
+                {
+                    float[] a = Add("hada_w1_a", [o, rank]), b = Add("hada_w1_b", [rank, i * k]);
+                    float[] c = Add("hada_w2_a", [o, rank]), d = Add("hada_w2_b", [rank, i * k]);
+                    return Difference((x, y, z) =>
+                        Sum(rank, r => (double)a[x * rank + r] * b[(r * i + y) * k + z])
+                        * Sum(rank, r => (double)c[x * rank + r] * d[(r * i + y) * k + z]));
+                }
             case "loha-cp":
-            {
-                float[] a = Add("hada_w1_a", [rank, o]), b = Add("hada_w1_b", [rank, i]), s = Add("hada_t1", Middle());
-                float[] c = Add("hada_w2_a", [rank, o]), d = Add("hada_w2_b", [rank, i]), t = Add("hada_t2", Middle());
-                return Difference((x, y, z) => Cp(s, a, b, o, i, x, y, z) * Cp(t, c, d, o, i, x, y, z));
-            }
+                {
+                    float[] a = Add("hada_w1_a", [rank, o]), b = Add("hada_w1_b", [rank, i]), s = Add("hada_t1", Middle());
+                    float[] c = Add("hada_w2_a", [rank, o]), d = Add("hada_w2_b", [rank, i]), t = Add("hada_t2", Middle());
+                    return Difference((x, y, z) => Cp(s, a, b, o, i, x, y, z) * Cp(t, c, d, o, i, x, y, z));
+                }
             case "full":
-            {
-                float[] a = Add("diff", [o, i, .. window]);
-                return Difference((x, y, z) => a[(x * i + y) * k + z]);
-            }
+                {
+                    float[] a = Add("diff", [o, i, .. window]);
+                    return Difference((x, y, z) => a[(x * i + y) * k + z]);
+                }
             default:
-            {
-                Func<int, int, double> first;
-                Func<int, int, int, double> second;
-                if (kind is "lokr-second" or "lokr-both")
                 {
-                    float[] a = Add("lokr_w1_a", [o1, rank]), b = Add("lokr_w1_b", [rank, i1]);
-                    first = (x, y) => Sum(rank, r => (double)a[x * rank + r] * b[r * i1 + y]);
+                    Func<int, int, double> first;
+                    Func<int, int, int, double> second;
+                    if (kind is "lokr-second" or "lokr-both")
+                    {
+                        float[] a = Add("lokr_w1_a", [o1, rank]), b = Add("lokr_w1_b", [rank, i1]);
+                        first = (x, y) => Sum(rank, r => (double)a[x * rank + r] * b[r * i1 + y]);
+                    }
+                    else
+                    {
+                        float[] a = Add("lokr_w1", [o1, i1]);
+                        first = (x, y) => a[x * i1 + y];
+                    }
+                    if (kind == "lokr-cp")
+                    {
+                        float[] a = Add("lokr_w2_a", [rank, o2]), b = Add("lokr_w2_b", [rank, i2]), t = Add("lokr_t2", Middle());
+                        second = (x, y, z) => Cp(t, a, b, o2, i2, x, y, z);
+                    }
+                    else if (kind is "lokr-first" or "lokr-both")
+                    {
+                        float[] a = Add("lokr_w2_a", [o2, rank]), b = Add("lokr_w2_b", [rank, i2 * k]);
+                        second = (x, y, z) => Sum(rank, r => (double)a[x * rank + r] * b[(r * i2 + y) * k + z]);
+                    }
+                    else
+                    {
+                        float[] a = Add("lokr_w2", [o2, i2, .. window]);
+                        second = (x, y, z) => a[(x * i2 + y) * k + z];
+                    }
+                    return Difference((x, y, z) => first(x / o2, y / i2) * second(x % o2, y % i2, z));
                 }
-                else
-                {
-                    float[] a = Add("lokr_w1", [o1, i1]);
-                    first = (x, y) => a[x * i1 + y];
-                }
-                if (kind == "lokr-cp")
-                {
-                    float[] a = Add("lokr_w2_a", [rank, o2]), b = Add("lokr_w2_b", [rank, i2]), t = Add("lokr_t2", Middle());
-                    second = (x, y, z) => Cp(t, a, b, o2, i2, x, y, z);
-                }
-                else if (kind is "lokr-first" or "lokr-both")
-                {
-                    float[] a = Add("lokr_w2_a", [o2, rank]), b = Add("lokr_w2_b", [rank, i2 * k]);
-                    second = (x, y, z) => Sum(rank, r => (double)a[x * rank + r] * b[(r * i2 + y) * k + z]);
-                }
-                else
-                {
-                    float[] a = Add("lokr_w2", [o2, i2, .. window]);
-                    second = (x, y, z) => a[(x * i2 + y) * k + z];
-                }
-                return Difference((x, y, z) => first(x / o2, y / i2) * second(x % o2, y % i2, z));
-            }
         }
 
         int[] Middle() => [rank, rank, Math.Max(1, kernel), Math.Max(1, kernel)];
