@@ -4,6 +4,7 @@ using Brownian.Diffusion.Faults;
 using Brownian.Formats.Files;
 using Brownian.Formats.Safetensors;
 using Brownian.Fuzzing.Tests.Engine;
+using Brownian.Inference.Tests.Adapters;
 
 namespace Brownian.Fuzzing.Tests.Targets;
 
@@ -35,6 +36,7 @@ internal sealed class AdapterTarget : FuzzTarget
     public override IEnumerable<FuzzInput> Seeds() =>
     [
         .. SeedFiles.Of(Lora, "*.safetensors", 256 << 10, "tests", "Golden.Tests", "Data", "loras").Where(file => IsFit(file)),
+        .. MadeUpAdapter.Kinds.Select(kind => new FuzzInput(Lora, Adapter(kind))),
         .. SeedFiles.Of(Inversion, "*.safetensors", 256 << 10, "tests", "Golden.Tests", "Data", "embeddings"),
     ];
 
@@ -64,6 +66,21 @@ internal sealed class AdapterTarget : FuzzTarget
     }
 
     public override bool IsDocumented(Exception exception) => exception is ModelException or FieldFaultException;
+
+    /// <summary>Creates an adapter of one kind, with DoRA and a bias where the kind can have them.</summary>
+    private static byte[] Adapter(string kind)
+    {
+        const string Stem = "lora_te_text_model_encoder_layers_0_self_attn_q_proj";
+        int at = 0;
+        var adapter = new MadeUpAdapter(new SafetensorsWriter(), () => at++ % 7 / 8f);
+        adapter.Write(Stem, kind, (4, 8), (4, 8), 0, 2, 1);
+        adapter.Tensor($"{Stem}.diff_b", adapter.Values(32), 32);
+        if (kind != "full")
+        {
+            adapter.Tensor($"{Stem}.dora_scale", adapter.Values(32), 1, 32);
+        }
+        return adapter.Writer.Bytes();
+    }
 
     /// <summary>Whether a LoRA changes the text encoder alone, which is the small graph.</summary>
     private bool IsFit(FuzzInput file)
