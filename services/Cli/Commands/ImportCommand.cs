@@ -17,7 +17,7 @@ internal static class ImportCommand
     {
         var source = new Argument<string>("SOURCE")
         {
-            Description = "A diffusers folder, or one file with a whole model: .safetensors, .ckpt, .gguf",
+            Description = "A diffusers folder, or one file with a whole model or an upscaler: .safetensors, .ckpt, .pth, .gguf",
         };
         var name = new Option<string?>("--name") { Description = "The model's name; that of the folder or file when not given", HelpName = "NAME" };
         var to = new Option<string?>("--to")
@@ -144,7 +144,9 @@ internal static class ImportCommand
             Console.Error.WriteLine($"licence: {license}");
         }
         string model = ModelCatalog.Create([]).List().Any(known => known.Folder == Path.GetFullPath(folder)) ? name : folder;
-        Console.Error.WriteLine($"Try it: brownian generate \"a red apple\" --model {model} -o apple.png");
+        Console.Error.WriteLine(checkpoint.Parts.Contains(ModelFolder.UpscalerPart)
+            ? $"Try it: brownian upscale photo.png --model {model} -o large.png"
+            : $"Try it: brownian generate \"a red apple\" --model {model} -o apple.png");
         return ExitCode.Success;
     }
 }

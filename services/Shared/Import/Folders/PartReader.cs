@@ -101,6 +101,12 @@ internal sealed class PartReader(GraphOptions graphs)
             case "ControlNetModel":
                 Add(part, ControlNet.Build(config, parameters, graphs, PooledWidth));
                 break;
+            case RrdbNet.ClassName:
+                Add(part, RrdbNet.Build(config, parameters, graphs));
+                break;
+            case SrvggNetCompact.ClassName:
+                Add(part, SrvggNetCompact.Build(config, parameters, graphs));
+                break;
             default:
                 _faults.Add($"{part} is {(name.Length > 0 ? "a " + name : "a network without a class")}, which is not supported");
                 break;

@@ -49,6 +49,10 @@ internal sealed class SingleFile
         SingleFile? reader = null;
         try
         {
+            if (UpscalerWeights.Find(set) is { } upscaler)
+            {
+                return UpscalerFile.Read(file, set, upscaler, settings);
+            }
             SingleFileKind.Require(set);
             reader = new SingleFile(set, settings);
             PartReader parts = reader.ReadParts();

@@ -74,9 +74,12 @@ public sealed partial class GraphBuilder
         _ => throw new ArgumentOutOfRangeException(nameof(activation)),
     };
 
-    /// <summary>Returns a feature map of twice the width and height, every element repeated.</summary>
-    public Value UpsampleNearest(string at, Value x) => Node(
-        at, "Resize", [x, Value.None, Constant([1f, 1f, 2f, 2f], 4)],
+    /// <summary>Returns a feature map of a multiple of the width and height, every element repeated.</summary>
+    /// <param name="at">The module.</param>
+    /// <param name="x">The feature map, <c>[batch, channels, height, width]</c>.</param>
+    /// <param name="factor">How often every element is repeated in each direction.</param>
+    public Value UpsampleNearest(string at, Value x, int factor = 2) => Node(
+        at, "Resize", [x, Value.None, Constant([1f, 1f, factor, factor], 4)],
         ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
 
     /// <summary>Returns a feature map of half the width and height, the mean of every four elements.</summary>

@@ -81,6 +81,10 @@ public sealed partial class GraphBuilder
         _graph.Output.Add(Describe(name, ElementType.Float32, sides));
     }
 
+    /// <summary>Returns whether the network has a weight, which some networks of its kind do not have.</summary>
+    /// <param name="name">Its name.</param>
+    public bool Has(string name) => _parameters.Find(name) is not null;
+
     /// <summary>Returns a weight of the network.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="shape">The shape that the configuration gives it.</param>

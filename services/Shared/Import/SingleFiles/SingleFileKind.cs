@@ -27,6 +27,24 @@ internal static class SingleFileKind
         ("text_model.encoder.layers.0", "a text encoder; import a file or folder of the whole model"),
     ];
 
+    /// <summary>The architectures of other upscalers, by names that spandrel (<c>libs/spandrel/spandrel/architectures</c>) tells them by.</summary>
+    private static readonly (string Part, string Name)[] Upscalers =
+    [
+        ("residual_group.overlap_attn.", "HAT"),
+        ("residual_group.layers.0.attn_atd.", "ATD"),
+        ("residual_group.blocks.0.attn.logit_scale", "Swin2SR"),
+        ("residual_group.blocks.0.attn.relative_position", "SwinIR"),
+        ("blocks.0.ffn.sg.norm.", "DAT"),
+        ("attn.attns.0.rpe_biases", "RGT"),
+        ("layers.0.swin1.", "DRCT"),
+        ("residual_layer.0.residual_layer.0.layer.", "OmniSR"),
+        ("feats.1.lk.conv.", "PLKSR"),
+        ("block_1.c1_r.", "SPAN"),
+        ("body.0.body.3.conv_du.", "RCAN"),
+        ("unet1.conv1.conv.0.", "Real-CUGAN"),
+        ("stylegan_decoder.style_mlp.", "GFPGAN"),
+    ];
+
     /// <summary>Requires that a file contains a Stable Diffusion in Stability's names.</summary>
     /// <exception cref="ModelException">It is something else; the message says what.</exception>
     public static void Require(WeightSet set)
@@ -42,9 +60,18 @@ internal static class SingleFileKind
                 throw new ModelException($"{set.Name} is {what}");
             }
         }
+        foreach ((string part, string name) in Upscalers)
+        {
+            if (set.Tensors.Keys.Any(tensor => tensor.Contains(part, StringComparison.Ordinal)))
+            {
+                throw new ModelException(
+                    $"{set.Name} seems to be an upscaler of the architecture {name}. Imported are those of ESRGAN, ESRGAN+ and Real-ESRGAN (RRDBNet, "
+                        + "SRVGGNetCompact); export this one to ONNX instead");
+            }
+        }
         string first = string.Join(", ", set.Tensors.Keys.Order(StringComparer.Ordinal).Take(3));
         throw new ModelException(
-            $"{set.Name} is no Stable Diffusion 1.x, 2.x or XL in Stability's names: it has no {DerivedConfigs.Unet}input_blocks.0.0.weight. "
+            $"{set.Name} is no Stable Diffusion 1.x, 2.x or XL in Stability's names, and no upscaler of ESRGAN: it has no {DerivedConfigs.Unet}input_blocks.0.0.weight. "
                 + $"Its {set.Tensors.Count} tensors begin with {first}");
     }
 }
