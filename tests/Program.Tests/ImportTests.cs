@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Brownian.Formats.Images;
+using Brownian.Imaging;
 using Brownian.Import.Tests;
 using Brownian.Import.Tests.MadeUp;
 
@@ -104,6 +106,35 @@ public sealed class ImportTests : IDisposable
         Assert.DoesNotContain(Note, refused.Error, StringComparison.Ordinal);
         Assert.Equal(plain.Output, refused.Output);
         Assert.NotEmpty(spared.Output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_upscaler_from_a_file_enlarges_an_image_whole_and_in_tiles(bool isCompact)
+    {
+        string file = _folder.Combine("x2.pth"), scene = Repository.Combine("tests", "Golden.Tests", "Data", "images", "scene-b-48x32.png");
+        var made = isCompact ? MadeUpUpscaler.Compact(1, scale: 2) : MadeUpUpscaler.Rrdb(1, unshuffle: 2);
+        MadeUpUpscaler.WriteTorch(file, isOld: isCompact, (isCompact ? "params" : "params_ema", made.Named("basic")));
+
+        ProgramResult imported = await RunAsync("import", file, "--name", "my-x2");
+        ProgramResult whole = await RunAsync("upscale", scene, "--model", "my-x2", "--tile", "0", "-o", "-");
+        ProgramResult tiles = await RunAsync("upscale", scene, "--model", "my-x2", "--tile", "16", "-o", "-");
+        ProgramResult named = await RunAsync("upscale", scene, "--model", file, "--tile", "0", "-o", "-");
+
+        Assert.True(imported.ExitCode == 0, imported.Error);
+        Assert.Contains("convolutional upscaler", imported.OutputText, StringComparison.Ordinal);
+        Assert.Contains("Try it: brownian upscale photo.png --model my-x2 -o large.png", imported.Error, StringComparison.Ordinal);
+        Assert.All((ProgramResult[])[whole, tiles, named], result => Assert.True(result.ExitCode == 0, result.Error));
+        Raster image = ImageReader.Read(whole.Output), tiled = ImageReader.Read(tiles.Output);
+        Assert.Equal((96, 64), (image.Width, image.Height));
+        byte[] pixels = Pixels(image), others = Pixels(tiled);
+        Assert.InRange(pixels.Distinct().Count(), 30, 256);
+        Assert.InRange(pixels.Zip(others, (pixel, other) => Math.Abs(pixel - other)).Max(), 0, 2);
+        Assert.Equal(pixels, Pixels(ImageReader.Read(named.Output)));
+        Assert.Contains("is imported once, into ", named.Error, StringComparison.Ordinal);
+
+        static byte[] Pixels(Raster raster) => [.. Enumerable.Range(0, raster.Height).SelectMany(row => raster.Row(row).ToArray())];
     }
 
     [Theory]

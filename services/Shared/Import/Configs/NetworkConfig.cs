@@ -279,7 +279,8 @@ public sealed class NetworkConfig(JsonObject json, string source)
 
     /// <summary>Returns the largest number that a key may have, so that a made-up configuration makes no graph without end.</summary>
     private static int MaxOf(string key) =>
-        key.Contains("layers", StringComparison.Ordinal) || key.Contains("blocks", StringComparison.Ordinal) ? MaxLayers
+        key.Contains("layers", StringComparison.Ordinal) || key.Contains("blocks", StringComparison.Ordinal) || key is "num_block" or "num_conv"
+            ? MaxLayers
         : key == "num_embeddings" ? MaxTokens
         : MaxInteger;
 

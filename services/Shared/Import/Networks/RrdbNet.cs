@@ -1,6 +1,7 @@
 using System.Numerics;
 using Brownian.Import.Configs;
 using Brownian.Import.Weights;
+using Brownian.Models.Facts;
 
 namespace Brownian.Import.Networks;
 
@@ -31,6 +32,16 @@ internal static class RrdbNet
         RrdbNames names = RrdbNames.Of(parameters) ?? RrdbNames.All[^1];
         int features = config.Integer("num_feat", 64), blocks = config.Integer("num_block", 23), growth = config.Integer("num_grow_ch", 32);
         int scale = config.Integer("scale", 4), unshuffle = config.Integer("multiple", 1);
+        if (unshuffle is not (1 or 2 or 4))
+        {
+            config.Refuse("multiple", "1, 2, 4");
+            unshuffle = 1;
+        }
+        if (scale > ImageUpscalerConfig.MaxScale || !BitOperations.IsPow2(scale))
+        {
+            config.Refuse("scale", $"a power of 2, 1..{ImageUpscalerConfig.MaxScale}");
+            scale = 1;
+        }
         int ups = BitOperations.Log2((uint)(scale * unshuffle));
 
         Value x = graph.Input("image", ElementType.Float32, 1, Channels, "height", "width");

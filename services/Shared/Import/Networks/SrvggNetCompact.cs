@@ -1,5 +1,6 @@
 using Brownian.Import.Configs;
 using Brownian.Import.Weights;
+using Brownian.Models.Facts;
 
 namespace Brownian.Import.Networks;
 
@@ -25,6 +26,11 @@ internal static class SrvggNetCompact
         const string At = "upsampler";
         var graph = new GraphBuilder(ClassName, parameters, options);
         int features = config.Integer("num_feat", 64), convs = config.Integer("num_conv", 16), scale = config.Integer("scale", 4);
+        if (scale > ImageUpscalerConfig.MaxScale)
+        {
+            config.Refuse("scale", $"1..{ImageUpscalerConfig.MaxScale}");
+            scale = 1;
+        }
 
         Value image = graph.Input("image", ElementType.Float32, 1, Channels, "height", "width");
         Value x = image;

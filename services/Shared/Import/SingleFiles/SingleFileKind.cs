@@ -71,7 +71,7 @@ internal static class SingleFileKind
         }
         string first = string.Join(", ", set.Tensors.Keys.Order(StringComparer.Ordinal).Take(3));
         throw new ModelException(
-            $"{set.Name} is no Stable Diffusion 1.x, 2.x or XL in Stability's names, and no upscaler of ESRGAN: it has no {DerivedConfigs.Unet}input_blocks.0.0.weight. "
-                + $"Its {set.Tensors.Count} tensors begin with {first}");
+            $"{set.Name} is no Stable Diffusion 1.x, 2.x or XL in Stability's names, and no upscaler of ESRGAN: it has no "
+                + $"{DerivedConfigs.Unet}input_blocks.0.0.weight. Its {set.Tensors.Count} tensors begin with {first}");
     }
 }

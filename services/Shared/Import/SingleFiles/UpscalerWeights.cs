@@ -22,7 +22,7 @@ internal sealed class UpscalerWeights
     /// <summary>The largest number of blocks or layers, so that a made-up file makes no graph without end.</summary>
     private const int MaxLayers = 1000;
 
-    private const int Channels = 3, MaxScale = 16;
+    private const int Channels = 3, MaxScale = ImageUpscalerConfig.MaxScale;
 
     /// <summary>The largest number of upsamplings: one of 16 times behind a pixel unshuffle by 4.</summary>
     private const int MaxUps = 6;

@@ -18,7 +18,9 @@ public sealed record ImageUpscalerConfig(int? Scale, int? ReceptiveField, int? M
     /// </summary>
     public const int MaxReach = 128;
 
-    private const int MaxScale = 16;
+    /// <summary>The largest factor by which a graph enlarges each side.</summary>
+    public const int MaxScale = 16;
+
     private const int MaxMultiple = 64;
 
     /// <summary>Reads the <c>config.json</c> beside a graph.</summary>
