@@ -26,13 +26,16 @@ internal static class PriorTransformer
         var graph = new GraphBuilder("PriorTransformer", parameters, options);
         int heads = config.Integer("num_attention_heads", 32), headSize = config.Integer("attention_head_dim", 64), width = heads * headSize;
         int layers = config.Integer("num_layers", 20), embedding = config.Integer("embedding_dim", 768);
-        int texts = config.Integer("num_embeddings", 77), others = config.Integer("additional_embeddings", 4), tokens = texts + others;
+        int texts = config.Integer("num_embeddings", 77), others = config.Integer("additional_embeddings", 4);
         int timeWidth = config.OptionalInteger("time_embed_dim") ?? width;
         int projected = config.OptionalInteger("embedding_proj_dim") ?? embedding, result = config.OptionalInteger("clip_embed_dim") ?? embedding;
         if (others != 4)
         {
             config.Refuse("additional_embeddings", "4");
+            // A refused number must not become the size of a table.
+            others = 4;
         }
+        int tokens = texts + others;
 
         Value noisy = graph.Input("hidden_states", ElementType.Float32, "batch_size", embedding);
         Value timestep = graph.Input("timestep", ElementType.Float32);
