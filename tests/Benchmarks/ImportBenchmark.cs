@@ -17,7 +17,7 @@ internal static class ImportBenchmark
     private static readonly Checkpoint[] All =
     [
         new("sd15-file", "Stable Diffusion 1.5, one file, float32", 4.3, 4.3, 4, path =>
-            WriteFile(path, MadeUpModel.StableDiffusion15, isHalf: false)),
+            WriteFile(path, MadeUpModel.StableDiffusion15, isHalf: false), IsQuantized: true),
         new("sd15-folder", "Stable Diffusion 1.5, diffusers folder, float16", 2.2, 4.3, 4, WriteFolder),
         new("sdxl-file", "Stable Diffusion XL base, one file, float16", 6.9, 13.9, 2, path =>
             WriteFile(path, MadeUpModel.StableDiffusionXl, isHalf: true)),
@@ -90,29 +90,46 @@ internal static class ImportBenchmark
             CultureInfo.InvariantCulture,
             $"| {checkpoint.Description} | {gigabytes:0.0} GB | {copy:0.0} s | {import.Seconds:0.0} s | {import.Seconds / copy:0.0} "
                 + $"| {import.PeakMebibytes} MiB | {SizeOf(model):0.0} GB |");
-        Delete(source);
         var pictures = new List<string>();
-        foreach ((string how, string[] options) in ((string, string[])[])
-            [("", []), ("optimised forms are made", ["--optimize"]), ("optimised", []), ("optimised, `--low-memory`", ["--low-memory"])])
+        if (checkpoint.IsQuantized)
         {
-            MeasuredRun picture = await RunAsync(
-            [
-                "generate", "a lighthouse in a storm", "--model", model, "--seed", "7", "--steps", Text(checkpoint.Steps), "--size",
-                "512x512", "-o", Path.Combine(folder, "picture.png"), .. options,
-            ]);
-            double[] ends = [.. picture.Lines.Where(line => line.Line.StartsWith("step ", StringComparison.Ordinal)).Select(line => line.Seconds)];
-            double step = ends.Zip(ends.Skip(1), (one, next) => next - one).Order().ElementAt((ends.Length - 1) / 2);
-            pictures.Add(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {checkpoint.Description}{(how.Length > 0 ? ", " + how : "")} | {ends[0] - step:0.0} s | {step:0.00} s "
-                    + $"| {picture.Seconds - ends[^1]:0.0} s | {picture.PeakMebibytes / 1024.0:0.0} GiB "
-                    + $"| {picture.OwnMebibytes / 1024.0:0.0} GiB |"));
+            await RunAsync("import", source, "--name", "int8", "--to", folder, "--precision", "int8");
+        }
+        Delete(source);
+        pictures.AddRange(await MeasurePicturesAsync(checkpoint, folder, "model", checkpoint.Description));
+        if (checkpoint.IsQuantized)
+        {
+            pictures.AddRange(await MeasurePicturesAsync(checkpoint, folder, "int8", checkpoint.Description + ", int8"));
         }
         return (row, pictures);
 
-        Task<MeasuredRun> RunAsync(params string[] arguments) =>
-            MeasuredRun.OfAsync(new Dictionary<string, string> { ["XDG_DATA_HOME"] = Path.Combine(folder, "data") }, arguments);
+        Task<MeasuredRun> RunAsync(params string[] arguments) => MeasuredRun.OfAsync(Environment(folder), arguments);
     }
+
+    private static async Task<List<string>> MeasurePicturesAsync(Checkpoint checkpoint, string folder, string model, string description)
+    {
+        var rows = new List<string>();
+        foreach ((string how, string[] options) in ((string, string[])[])
+            [("", []), (", optimised forms are made", ["--optimize"]), (", optimised", []), (", optimised, `--low-memory`", ["--low-memory"])])
+        {
+            MeasuredRun picture = await MeasuredRun.OfAsync(
+                Environment(folder),
+                [
+                    "generate", "a lighthouse in a storm", "--model", Path.Combine(folder, model), "--seed", "7", "--steps",
+                    Text(checkpoint.Steps), "--size", "512x512", "-o", Path.Combine(folder, "picture.png"), .. options,
+                ]);
+            double[] ends = [.. picture.Lines.Where(line => line.Line.StartsWith("step ", StringComparison.Ordinal)).Select(line => line.Seconds)];
+            double step = ends.Zip(ends.Skip(1), (one, next) => next - one).Order().ElementAt((ends.Length - 1) / 2);
+            rows.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {description}{how} | {ends[0] - step:0.0} s | {step:0.00} s | {picture.Seconds - ends[^1]:0.0} s "
+                    + $"| {picture.PeakMebibytes / 1024.0:0.0} GiB | {picture.OwnMebibytes / 1024.0:0.0} GiB |"));
+        }
+        return rows;
+    }
+
+    /// <summary>The user's folder, so that caches are the measurement's own.</summary>
+    private static Dictionary<string, string> Environment(string folder) => new() { ["XDG_DATA_HOME"] = Path.Combine(folder, "data") };
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
@@ -184,5 +201,6 @@ internal static class ImportBenchmark
 
     private static JsonObject Json(string text) => JsonNode.Parse(text)!.AsObject();
 
-    private sealed record Checkpoint(string Name, string Description, double Gigabytes, double ModelGigabytes, int Steps, Func<string, string> Write);
+    private sealed record Checkpoint(string Name, string Description, double Gigabytes, double ModelGigabytes, int Steps, Func<string, string> Write,
+        bool IsQuantized = false);
 }

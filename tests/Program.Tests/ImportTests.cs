@@ -91,6 +91,46 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_of_8_bits_is_compared_with_float32()
+    {
+        ProgramResult import = await RunAsync("import", _checkpoints.Folder("tiny-sdxl"), "--precision", "int8", "--name", "small");
+        ProgramResult plain = await RunAsync("import", _checkpoints.Folder("tiny-sdxl"), "--name", "large");
+
+        Assert.True(import.ExitCode == 0, import.Error);
+        Assert.Equal(3, import.Error.Split("latents differ from float32 by ").Length - 1);
+        string models = _folder.Combine("brownian", "models");
+        Assert.Equal(["large", "small"], Directory.GetFileSystemEntries(models).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        long[] sizes =
+        [
+            .. ((string[])["small", "large"]).Select(model => new FileInfo(Path.Combine(models, model, "unet", "model.onnx_data")).Length),
+        ];
+        Assert.True(sizes[0] < sizes[1], $"{sizes[0]} bytes, {sizes[1]} in float32");
+        string[] generate = ["generate", "a red apple", "--model", "small", "--seed", "1", "--steps", "2", "-o", "-"];
+        ProgramResult image = await RunAsync(generate);
+        Assert.True(image.ExitCode == 0, image.Error);
+        Assert.NotEmpty(image.Output);
+        ProgramResult lora = await RunAsync(
+            [.. generate, "--lora", Repository.Combine("tests", "Golden.Tests", "Data", "loras", "sdxl-peft.safetensors")]);
+        Assert.Equal(2, lora.ExitCode);
+        Assert.Contains("not float32, float16 or bfloat16", lora.Error, StringComparison.Ordinal);
+        ProgramResult again = await RunAsync("import", _checkpoints.Folder("tiny-sdxl"), "--precision", "int8", "--name", "small");
+        Assert.Contains("exists already", again.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Convolutions_stay_in_float32_where_the_difference_is_too_large()
+    {
+        ProgramResult import = await RunAsync("import", _checkpoints.Folder("tiny-if"), "--precision", "int8", "--name", "small");
+        Assert.True(import.ExitCode == 0, import.Error);
+        Assert.Contains("more than 10 % on average: convolutions stay in float32", import.Error, StringComparison.Ordinal);
+        Assert.Equal(6, import.Error.Split("latents differ from float32 by ").Length - 1);
+        ProgramResult inpainting = await RunAsync("import", _checkpoints.Folder("tiny-inpaint"), "--precision", "int8", "--name", "other");
+        Assert.True(inpainting.ExitCode == 0, inpainting.Error);
+        Assert.Contains("does not draw from a prompt alone", inpainting.Error, StringComparison.Ordinal);
+        Assert.Contains("convolutions stay in float32", inpainting.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Memory_is_spared_where_it_is_short_and_the_command_says_so()
     {
         string[] generate = ["generate", "a red apple", "--seed", "1", "--steps", "1", "-o", "-"];
@@ -142,6 +182,8 @@ public sealed class ImportTests : IDisposable
     [InlineData("--ema: is only for a single file", ".", "--ema")]
     [InlineData("--name: \"../up\" is not allowed", ".", "--name", "../up")]
     [InlineData("--prediction: \"x0\" is not allowed; allowed: epsilon, v_prediction", ".", "--prediction", "x0")]
+    [InlineData("--precision: \"int4\" is not allowed; allowed: float32, int8", ".", "--precision", "int4")]
+    [InlineData("--portable: cannot be given with --precision int8", ".", "--precision", "int8", "--portable")]
     [InlineData("--config: \"nowhere\" is not allowed; allowed: a diffusers folder that exists", ".", "--config", "nowhere")]
     [InlineData("--vae: \"nowhere\" is not allowed; allowed: a file or folder that exists", ".", "--vae", "nowhere")]
     public async Task A_wrong_option_is_named(string says, params string[] arguments)

@@ -11,6 +11,9 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian import</c>: a model folder from a checkpoint.</summary>
 internal static class ImportCommand
 {
+    private const string Int8 = "int8";
+
+    private static readonly string[] Precisions = ["float32", Int8];
     private static readonly string[] Predictions = ["epsilon", "v_prediction"];
 
     public static Command Create()
@@ -39,13 +42,18 @@ internal static class ImportCommand
             Description = "For a file: what the model predicts; told from the file when not given",
             HelpName = string.Join('|', Predictions),
         };
+        var precision = new Option<string?>("--precision")
+        {
+            Description = "How weights are stored and multiplied; float32 when not given",
+            HelpName = string.Join('|', Precisions),
+        };
         var optimize = new Option<bool>("--optimize")
         {
             Description = "Make the form of the graphs that loads fastest on this processor, too; it takes the model's size on the disk again",
         };
         var command = new Command("import", "Makes a model of a checkpoint, without Python")
         {
-            source, name, to, variant, portable, config, vae, ema, prediction, optimize,
+            source, name, to, variant, portable, config, vae, ema, prediction, precision, optimize,
         };
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -81,17 +89,31 @@ internal static class ImportCommand
             {
                 faults.Add(FieldFault.Of("--prediction", predicts, string.Join(", ", Predictions)));
             }
+            string? numbers = parsed.GetValue(precision);
+            bool isInt8 = numbers == Int8;
+            if (numbers is not null && !Precisions.Contains(numbers))
+            {
+                faults.Add(FieldFault.Of("--precision", numbers, string.Join(", ", Precisions)));
+            }
+            if (isInt8 && parsed.GetValue(portable))
+            {
+                faults.Add(new FieldFault("--portable", "cannot be given with --precision int8, which needs ONNX Runtime's own operators"));
+            }
             string model = parsed.GetValue(name) ?? NameOf(path, isFile);
             if (model.Length == 0 || model.StartsWith('.') || model != Path.GetFileName(model)
                 || model.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0)
             {
                 faults.Add(FieldFault.Of("--name", model, "a name for a folder, which does not begin with a dot"));
             }
-            return faults.Count > 0 ? throw new FieldFaultException(faults) : Task.FromResult(Run(
+            return faults.Count > 0 ? throw new FieldFaultException(faults) : RunAsync(
                 path,
                 model,
                 parsed.GetValue(to) ?? ModelCatalog.UserFolder,
-                new ImportSettings(parsed.GetValue(variant), new GraphOptions(parsed.GetValue(portable)))
+                new ImportSettings(parsed.GetValue(variant), new GraphOptions(parsed.GetValue(portable))
+                {
+                    QuantizesLinear = isInt8,
+                    QuantizesConvolutions = isInt8,
+                })
                 {
                     ConfigFolder = parsed.GetValue(config),
                     Autoencoder = parsed.GetValue(vae),
@@ -99,7 +121,7 @@ internal static class ImportCommand
                     PredictionType = parsed.GetValue(prediction),
                 },
                 parsed.GetValue(optimize),
-                cancellationToken));
+                cancellationToken);
         });
         return command;
     }
@@ -107,15 +129,9 @@ internal static class ImportCommand
     private static string NameOf(string path, bool isFile) => isFile ? Path.GetFileNameWithoutExtension(path)
         : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
 
-    private static int Run(
-        string source, string name, string to, ImportSettings settings, bool optimizes, CancellationToken cancellationToken)
+    /// <summary>Writes a model's folder, and shows the progress.</summary>
+    public static void Write(CheckpointSource checkpoint, string folder, CancellationToken cancellationToken)
     {
-        string folder = Path.Combine(to, name);
-        using var checkpoint = CheckpointSource.Open(source, settings);
-        foreach (string note in checkpoint.Notes)
-        {
-            Console.Error.WriteLine(note);
-        }
         var report = new ImportReport();
         try
         {
@@ -124,6 +140,32 @@ internal static class ImportCommand
         finally
         {
             report.Finish();
+        }
+    }
+
+    private static async Task<int> RunAsync(
+        string source, string name, string to, ImportSettings settings, bool optimizes, CancellationToken cancellationToken)
+    {
+        string folder = Path.Combine(to, name);
+        using var checkpoint = CheckpointSource.Open(source, settings);
+        foreach (string note in checkpoint.Notes)
+        {
+            Console.Error.WriteLine(note);
+        }
+        bool isDrawing = !checkpoint.IsNetwork && !checkpoint.Parts.Contains(ModelFolder.UpscalerPart);
+        if (settings.Graphs.QuantizesLinear && !isDrawing)
+        {
+            throw new FieldFaultException(FieldFault.Of("--precision", Int8, "float32 for a network alone"));
+        }
+        // An import reads and writes gigabytes.
+        await Task.Yield();
+        if (settings.Graphs.QuantizesLinear)
+        {
+            await QuantizedImport.WriteAsync(source, folder, settings, cancellationToken);
+        }
+        else
+        {
+            Write(checkpoint, folder, cancellationToken);
         }
         if (optimizes)
         {

@@ -88,17 +88,17 @@ public sealed class AdapterSet
                     $"{lora.Name} has {unknown.Length} of {lora.Modules.Count} modules that the model does not have{Mismatch(lora, parts)}: "
                     + LoraFile.List([.. unknown.Select(module => module.ToString())]));
             }
-            string[] sizes = [.. lora.Modules.Select(module => OtherSize(module, Find(parts, module)!)).OfType<string>()];
-            if (sizes.Length > 0)
-            {
-                throw new ModelException($"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: {LoraFile.List(sizes)}");
-            }
             string[] obstacles = [.. lora.Modules.Select(module => Obstacle(module, Find(parts, module)!) is { } obstacle
                 ? $"in {parts[module.Part].Graph} the module {Find(parts, module)!.Module} {obstacle}"
                 : null).OfType<string>()];
             if (obstacles.Length > 0)
             {
                 throw new ModelException($"{lora.Name} cannot be applied: {LoraFile.List(obstacles)}");
+            }
+            string[] sizes = [.. lora.Modules.Select(module => OtherSize(module, Find(parts, module)!)).OfType<string>()];
+            if (sizes.Length > 0)
+            {
+                throw new ModelException($"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: {LoraFile.List(sizes)}");
             }
         }
         KeyValuePair<string, GraphSignature>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];

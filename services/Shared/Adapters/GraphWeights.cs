@@ -200,8 +200,11 @@ public sealed partial class GraphWeights
             case "Gemm" or "FusedMatMul" when initializer.Shape.Count == 2:
                 uses.Add((isTransposed == node.TransposesB, node));
                 return true;
-            case "Conv" when !isTransposed:
+            case "Conv" or "MatMulNBits" when !isTransposed:
                 uses.Add((false, node));
+                return true;
+            case "MatMulIntegerToFloat" when initializer.Shape.Count == 2 && !isTransposed:
+                uses.Add((true, node));
                 return true;
             default:
                 return false;

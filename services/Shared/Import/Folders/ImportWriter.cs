@@ -31,10 +31,7 @@ public static class ImportWriter
     public static void Write(CheckpointSource source, string folder, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
     {
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        if (Path.Exists(path))
-        {
-            throw new ModelException($"{folder} exists already; an import overwrites nothing. Remove it, or give the model another name");
-        }
+        RequireFree(folder);
         string unfinished = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.unfinished");
         bool isStopped = false;
         try
@@ -63,6 +60,16 @@ public static class ImportWriter
             {
                 Directory.Delete(unfinished, recursive: true);
             }
+        }
+    }
+
+    /// <summary>Requires that a model's folder does not exist.</summary>
+    /// <exception cref="ModelException">It exists.</exception>
+    public static void RequireFree(string folder)
+    {
+        if (Path.Exists(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))))
+        {
+            throw new ModelException($"{folder} exists already; an import overwrites nothing. Remove it, or give the model another name");
         }
     }
 

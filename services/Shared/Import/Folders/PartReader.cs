@@ -10,6 +10,8 @@ namespace Brownian.Import.Folders;
 /// <param name="graphs">How graphs are built.</param>
 internal sealed class PartReader(GraphOptions graphs)
 {
+    // Pictures show every error of a decoder.
+    private readonly GraphOptions _exact = graphs with { QuantizesLinear = false, QuantizesConvolutions = false };
     private readonly List<ImportedGraph> _built = [];
     private readonly List<string> _faults = [];
     private readonly List<string> _notes = [];
@@ -69,12 +71,12 @@ internal sealed class PartReader(GraphOptions graphs)
                 Add(part, Unet2D.Build(config, parameters, graphs));
                 break;
             case "AutoencoderKL":
-                var autoencoder = new AutoencoderKl(config, parameters, graphs);
+                var autoencoder = new AutoencoderKl(config, parameters, _exact);
                 Add("vae_encoder", autoencoder.BuildEncoder());
                 Add("vae_decoder", autoencoder.BuildDecoder());
                 break;
             case "AutoencoderTiny":
-                Add("vae_decoder", AutoencoderTiny.BuildDecoder(config, parameters, graphs));
+                Add("vae_decoder", AutoencoderTiny.BuildDecoder(config, parameters, _exact));
                 break;
             case "CLIPTextModel" or "CLIPTextModelWithProjection":
                 Add(part, ClipText.Build(config, parameters, graphs, isProjected: name != "CLIPTextModel"));

@@ -6,6 +6,12 @@ public enum ElementType
     /// <summary>32-bit floats.</summary>
     Float32 = 1,
 
+    /// <summary>Bytes.</summary>
+    UInt8 = 2,
+
+    /// <summary>Signed bytes.</summary>
+    Int8 = 3,
+
     /// <summary>32-bit integers.</summary>
     Int32 = 6,
 

@@ -9,8 +9,13 @@ public sealed partial class GraphBuilder
     /// <param name="inputs">The columns of the weight.</param>
     /// <param name="outputs">The rows of the weight.</param>
     /// <param name="hasBias">Whether the module has a bias.</param>
-    public Value Linear(string at, Value x, int inputs, int outputs, bool hasBias = true)
+    /// <param name="isExact">Whether the weight stays in float32 when those of other linear layers are quantised.</param>
+    public Value Linear(string at, Value x, int inputs, int outputs, bool hasBias = true, bool isExact = false)
     {
+        if (Options.QuantizesLinear && !isExact)
+        {
+            return QuantizedLinear(at, x, inputs, outputs, hasBias);
+        }
         Value weight = Weight(at + ".weight", outputs, inputs);
         Value y;
         if (!Options.IsPortable)

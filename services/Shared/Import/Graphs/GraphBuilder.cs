@@ -46,7 +46,7 @@ public sealed partial class GraphBuilder
     public IReadOnlyList<string> Faults => _faults;
 
     /// <summary>The bytes of the weights that the graph uses.</summary>
-    public long WeightBytes => _weights.Sum(weight => weight.Parameter.Count * sizeof(float));
+    public long WeightBytes => _weights.Sum(weight => weight.Bytes);
 
     /// <summary>Adds an input of the graph.</summary>
     /// <param name="name">Its name.</param>
@@ -94,7 +94,9 @@ public sealed partial class GraphBuilder
     /// <param name="name">Its name.</param>
     /// <param name="stored">The shape that the configuration gives it.</param>
     /// <param name="used">The shape in the graph.</param>
-    public Value Weight(string name, ReadOnlySpan<int> stored, ReadOnlySpan<int> used)
+    public Value Weight(string name, ReadOnlySpan<int> stored, ReadOnlySpan<int> used) => Weight(name, stored, used, WeightEncoding.Float32);
+
+    private Value Weight(string name, ReadOnlySpan<int> stored, ReadOnlySpan<int> used, WeightEncoding encoding)
     {
         if (!_weightNames.Add(name))
         {
@@ -114,7 +116,7 @@ public sealed partial class GraphBuilder
         }
         else
         {
-            _weights.Add(new GraphWeight(name, [.. used], parameter));
+            _weights.Add(new GraphWeight(name, [.. used], parameter, encoding));
         }
         return new Value(name);
     }
@@ -134,6 +136,11 @@ public sealed partial class GraphBuilder
     /// <param name="shape">The shape; empty for a scalar.</param>
     public Value Constant(ReadOnlySpan<float> numbers, params ReadOnlySpan<long> shape) =>
         Constant(ElementType.Float32, MemoryMarshal.AsBytes(numbers), shape, null);
+
+    /// <summary>Returns a constant of bytes.</summary>
+    /// <param name="numbers">The elements.</param>
+    /// <param name="shape">The shape; empty for a scalar.</param>
+    public Value Bytes(ReadOnlySpan<byte> numbers, params ReadOnlySpan<long> shape) => Constant(ElementType.UInt8, numbers, shape, null);
 
     /// <summary>Returns a constant of 64-bit floats.</summary>
     /// <param name="numbers">The elements.</param>

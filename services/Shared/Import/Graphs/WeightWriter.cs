@@ -35,35 +35,19 @@ internal static class WeightWriter
             foreach (GraphWeight weight in weights)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                long bytes = weight.Parameter.Count * sizeof(float);
-                var tensor = new TensorProto
+                switch (weight.Encoding)
                 {
-                    Name = weight.Name,
-                    DataType = (int)ElementType.Float32,
-                    Dims = { weight.Shape.Select(side => (long)side) },
-                };
-                described.Add(tensor);
-                if (bytes < SmallBytes)
-                {
-                    tensor.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(weight.Parameter.Read().AsSpan()));
-                    progress?.Invoke(bytes);
-                    continue;
-                }
-                file.Position = (file.Position + Alignment - 1) / Alignment * Alignment;
-                tensor.DataLocation = 1;
-                Add(tensor, "location", FileName);
-                Add(tensor, "offset", file.Position.ToString(CultureInfo.InvariantCulture));
-                Add(tensor, "length", bytes.ToString(CultureInfo.InvariantCulture));
-                // The elements of a transposed weight are read at once.
-                int piece = weight.Parameter.IsReadWhole ? checked((int)weight.Parameter.Count) : Piece;
-                float[] buffer = piece <= values.Length ? values : new float[piece];
-                for (long done = 0; done < weight.Parameter.Count; done += piece)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    Span<float> part = buffer.AsSpan(0, (int)Math.Min(piece, weight.Parameter.Count - done));
-                    weight.Parameter.Read(done, part);
-                    file.Write(MemoryMarshal.AsBytes(part));
-                    progress?.Invoke((long)part.Length * sizeof(float));
+                    case WeightEncoding.Blocks:
+                        described.AddRange(WriteBlocks(weight, file, cancellationToken));
+                        progress?.Invoke(weight.Bytes);
+                        break;
+                    case WeightEncoding.Columns:
+                        described.AddRange(WriteColumns(weight, file, cancellationToken));
+                        progress?.Invoke(weight.Bytes);
+                        break;
+                    default:
+                        described.Add(WriteFloats(weight, file, values, progress, cancellationToken));
+                        break;
                 }
             }
             file.Flush(flushToDisk: true);
@@ -73,8 +57,107 @@ internal static class WeightWriter
             ArrayPool<float>.Shared.Return(values);
         }
         return described;
+    }
 
-        static void Add(TensorProto tensor, string key, string value) =>
-            tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+    private static TensorProto WriteFloats(
+        GraphWeight weight, FileStream file, float[] values, Action<long>? progress, CancellationToken cancellationToken)
+    {
+        TensorProto tensor = Describe(weight.Name, ElementType.Float32, [.. weight.Shape.Select(side => (long)side)]);
+        if (weight.Bytes < SmallBytes)
+        {
+            tensor.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(weight.Parameter.Read().AsSpan()));
+            progress?.Invoke(weight.Bytes);
+            return tensor;
+        }
+        Place(tensor, file, weight.Bytes);
+        // The elements of a transposed weight are read at once.
+        int piece = weight.Parameter.IsReadWhole ? checked((int)weight.Parameter.Count) : Piece;
+        float[] buffer = piece <= values.Length ? values : new float[piece];
+        for (long done = 0; done < weight.Parameter.Count; done += piece)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Span<float> part = buffer.AsSpan(0, (int)Math.Min(piece, weight.Parameter.Count - done));
+            weight.Parameter.Read(done, part);
+            file.Write(MemoryMarshal.AsBytes(part));
+            progress?.Invoke((long)part.Length * sizeof(float));
+        }
+        return tensor;
+    }
+
+    private static TensorProto[] WriteBlocks(GraphWeight weight, FileStream file, CancellationToken cancellationToken)
+    {
+        int blocks = QuantizedWeights.BlocksOf(weight.Columns), block = QuantizedWeights.BlockOf(weight.Columns);
+        byte[] bytes = new byte[blocks * block];
+        float[] scales = new float[weight.Rows * blocks];
+        TensorProto tensor = Describe(weight.Name, ElementType.UInt8, weight.Rows, blocks, block);
+        Place(tensor, file, weight.Rows * bytes.Length);
+        ForEachRow(
+            weight,
+            (number, row) =>
+            {
+                QuantizedWeights.EncodeBlocks(row, bytes, scales.AsSpan(number * blocks, blocks));
+                file.Write(bytes);
+            },
+            cancellationToken);
+        return [tensor, Small(weight.ScaleName, scales, file)];
+    }
+
+    private static TensorProto[] WriteColumns(GraphWeight weight, FileStream file, CancellationToken cancellationToken)
+    {
+        int rows = checked((int)weight.Rows);
+        sbyte[] bytes = new sbyte[weight.Parameter.Count];
+        float[] scales = new float[rows];
+        ForEachRow(
+            weight, (number, row) => scales[number] = QuantizedWeights.EncodeColumn(row, weight.Shape[1], bytes, number, rows), cancellationToken);
+        TensorProto tensor = Describe(weight.Name, ElementType.Int8, weight.Columns, rows);
+        Place(tensor, file, bytes.Length);
+        file.Write(MemoryMarshal.AsBytes(bytes.AsSpan()));
+        return [tensor, Small(weight.ScaleName, scales, file)];
+    }
+
+    /// <summary>Reads a weight row by row, or at once where its elements are stored in another order.</summary>
+    private static void ForEachRow(GraphWeight weight, Action<int, ReadOnlySpan<float>> use, CancellationToken cancellationToken)
+    {
+        int columns = weight.Columns, rows = weight.Parameter.IsReadWhole ? checked((int)weight.Rows) : Math.Max(1, Piece / columns);
+        float[] buffer = new float[Math.Min(rows, weight.Rows) * columns];
+        for (long first = 0; first < weight.Rows; first += rows)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int count = (int)Math.Min(rows, weight.Rows - first);
+            weight.Parameter.Read(first * columns, buffer.AsSpan(0, count * columns));
+            for (int i = 0; i < count; i++)
+            {
+                use((int)first + i, buffer.AsSpan(i * columns, columns));
+            }
+        }
+    }
+
+    private static TensorProto Small(string name, float[] values, FileStream file)
+    {
+        TensorProto tensor = Describe(name, ElementType.Float32, values.Length);
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(values.AsSpan());
+        if (bytes.Length < SmallBytes)
+        {
+            tensor.RawData = ByteString.CopyFrom(bytes);
+            return tensor;
+        }
+        Place(tensor, file, bytes.Length);
+        file.Write(bytes);
+        return tensor;
+    }
+
+    private static TensorProto Describe(string name, ElementType type, params long[] shape) =>
+        new() { Name = name, DataType = (int)type, Dims = { shape } };
+
+    /// <summary>Begins a weight in the file, at a page.</summary>
+    private static void Place(TensorProto tensor, FileStream file, long bytes)
+    {
+        file.Position = (file.Position + Alignment - 1) / Alignment * Alignment;
+        tensor.DataLocation = 1;
+        Add("location", FileName);
+        Add("offset", file.Position.ToString(CultureInfo.InvariantCulture));
+        Add("length", bytes.ToString(CultureInfo.InvariantCulture));
+
+        void Add(string key, string value) => tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
     }
 }

@@ -117,6 +117,8 @@ public sealed partial class OnnxGraph : IDisposable
             options.InterOpNumThreads = 1;
             // A plan of one size's memory is kept beside the memory itself, and sizes change.
             options.EnableMemoryPattern = false;
+            // Processors without VNNI multiply bytes with a sign by bytes without one in sums of 16 bits, which overflow.
+            options.AddSessionConfigEntry("session.x64quantprecision", "1");
             ExecutionProviders.Append(options, settings.Device);
             return new OnnxGraph(file, settings, options, create(options));
         }

@@ -34,7 +34,7 @@ internal static class Timesteps
     /// <param name="activation">The function between the layers.</param>
     public static Value Embed(GraphBuilder graph, string at, Value x, int inputs, int width, Activation activation)
     {
-        Value hidden = graph.Activate(at, graph.Linear(at + ".linear_1", x, inputs, width), activation);
-        return graph.Linear(at + ".linear_2", hidden, width, width);
+        Value hidden = graph.Activate(at, graph.Linear(at + ".linear_1", x, inputs, width, isExact: true), activation);
+        return graph.Linear(at + ".linear_2", hidden, width, width, isExact: true);
     }
 }

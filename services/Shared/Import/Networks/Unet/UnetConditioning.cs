@@ -182,7 +182,7 @@ internal sealed record UnetConditioning
             case "projection" or "simple_projection":
                 Value labels = graph.Input(ClassLabels, ElementType.Float32, "batch_size", ProjectionInputs);
                 return Classes == "projection" ? Timesteps.Embed(graph, Module, labels, ProjectionInputs, EmbeddingWidth, Activation.Silu)
-                    : graph.Linear(Module, labels, ProjectionInputs, EmbeddingWidth);
+                    : graph.Linear(Module, labels, ProjectionInputs, EmbeddingWidth, isExact: true);
             default:
                 return Value.None;
         }

@@ -42,7 +42,7 @@ internal sealed class UnetLayers(GraphBuilder graph, int groups, float epsilon, 
             (hidden, x) = sampling == Sampling.Down ? (graph.AveragePool(at, hidden), graph.AveragePool(at, x))
                 : (graph.UpsampleNearest(at, hidden), graph.UpsampleNearest(at, x));
         }
-        hidden = graph.Conv(at + ".conv1", hidden, inputs, outputs);
+        hidden = graph.InnerConv(at + ".conv1", hidden, inputs, outputs);
         if (embedding.IsNone)
         {
             hidden = NormAndActivate(at + ".norm2", hidden, outputs);
@@ -50,7 +50,7 @@ internal sealed class UnetLayers(GraphBuilder graph, int groups, float epsilon, 
         else
         {
             int width = ScalesAndShifts ? 2 * outputs : outputs;
-            Value projected = graph.Unsqueeze(at, graph.Linear(at + ".time_emb_proj", embedding, EmbeddingWidth, width), 2, 3);
+            Value projected = graph.Unsqueeze(at, graph.Linear(at + ".time_emb_proj", embedding, EmbeddingWidth, width, isExact: true), 2, 3);
             if (ScalesAndShifts)
             {
                 Value[] parts = graph.Split(at, projected, 2, 1);
@@ -63,7 +63,7 @@ internal sealed class UnetLayers(GraphBuilder graph, int groups, float epsilon, 
                 hidden = NormAndActivate(at + ".norm2", graph.Add(at, hidden, projected), outputs);
             }
         }
-        hidden = graph.Conv(at + ".conv2", hidden, outputs, outputs);
+        hidden = graph.InnerConv(at + ".conv2", hidden, outputs, outputs);
         if (inputs != outputs)
         {
             x = graph.Conv(at + ".conv_shortcut", x, inputs, outputs, kernel: 1);
@@ -78,10 +78,10 @@ internal sealed class UnetLayers(GraphBuilder graph, int groups, float epsilon, 
     /// <param name="channels">Their channels.</param>
     /// <param name="padsAllSides">Whether zeros are added on all sides, and not only at the bottom and right (padding 1, or 0).</param>
     public Value Downsample(string at, Value x, int channels, bool padsAllSides) =>
-        graph.Conv(at + ".conv", x, channels, channels, stride: 2, padding: padsAllSides ? [1, 1, 1, 1] : [0, 0, 1, 1]);
+        graph.InnerConv(at + ".conv", x, channels, channels, stride: 2, padding: padsAllSides ? [1, 1, 1, 1] : [0, 0, 1, 1]);
 
     /// <summary>Doubles the size, then convolves (<c>Upsample2D</c>).</summary>
-    public Value Upsample(string at, Value x, int channels) => graph.Conv(at + ".conv", graph.UpsampleNearest(at, x), channels, channels);
+    public Value Upsample(string at, Value x, int channels) => graph.InnerConv(at + ".conv", graph.UpsampleNearest(at, x), channels, channels);
 
     /// <summary>
     /// Attention of a feature map to itself (<c>Attention</c> with <c>AttnProcessor</c> and <c>residual_connection</c>). All projections have biases.
@@ -165,14 +165,14 @@ internal sealed class UnetLayers(GraphBuilder graph, int groups, float epsilon, 
         Value normal = graph.GroupNorm(at + ".norm", x, channels, groups, NormEpsilon);
         Value tokens = transformer.IsLinear
             ? graph.Linear(at + ".proj_in", Tokens(at, normal, channels), channels, channels)
-            : Tokens(at, graph.Conv(at + ".proj_in", normal, channels, channels, kernel: 1), channels);
+            : Tokens(at, graph.InnerConv(at + ".proj_in", normal, channels, channels, kernel: 1), channels);
         for (int i = 0; i < transformer.Layers; i++)
         {
             tokens = TransformerBlock($"{at}.transformer_blocks.{i}", tokens, channels, transformer, text);
         }
         Value map = transformer.IsLinear
             ? FeatureMap(at, graph.Linear(at + ".proj_out", tokens, channels, channels), x)
-            : graph.Conv(at + ".proj_out", FeatureMap(at, tokens, x), channels, channels, kernel: 1);
+            : graph.InnerConv(at + ".proj_out", FeatureMap(at, tokens, x), channels, channels, kernel: 1);
         return graph.Add(at, map, x);
     }
 

@@ -1,0 +1,91 @@
+using Brownian.Import.Folders;
+using Brownian.Import.Graphs;
+using Brownian.Inference.Benchmarking;
+using Brownian.Inference.Sessions;
+using Brownian.Models.Folders;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>
+/// Imports a model with weights of 8 bits, and says how its images differ from those of the float32 model. Convolutions are quantised where the
+/// difference stays below a bound; otherwise they stay in float32.
+/// </summary>
+internal static class QuantizedImport
+{
+    /// <summary>The largest mean difference of the last latents, as a share of their size, at which convolutions are quantised.</summary>
+    public const double Bound = 0.1;
+
+    /// <summary>Writes a model's folder.</summary>
+    /// <param name="source">The checkpoint's path.</param>
+    /// <param name="folder">The model's folder, which must not exist.</param>
+    /// <param name="settings">How it is imported.</param>
+    /// <param name="cancellationToken">Stops the import. Nothing is left behind.</param>
+    public static async Task WriteAsync(string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
+    {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        string hidden = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
+        string reference = Path.Combine(hidden, "float32"), quantized = Path.Combine(hidden, "int8");
+        ImportWriter.RequireFree(folder);
+        Remove(hidden);
+        try
+        {
+            Write(source, reference, settings with { Graphs = new GraphOptions() }, cancellationToken);
+            Write(source, quantized, settings, cancellationToken);
+            IReadOnlyList<ModelDifference>? differences = await CompareAsync(reference, quantized, cancellationToken);
+            bool isWithin = differences?.Average(difference => difference.Latents) <= Bound;
+            if (!isWithin)
+            {
+                Console.Error.WriteLine(differences is null ? "convolutions stay in float32" : string.Create(
+                    CultureInfo.InvariantCulture, $"more than {100 * Bound:0} % on average: convolutions stay in float32"));
+                Remove(quantized);
+                Write(source, quantized, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } }, cancellationToken);
+                if (differences is not null)
+                {
+                    await CompareAsync(reference, quantized, cancellationToken);
+                }
+            }
+            Directory.Move(quantized, path);
+        }
+        finally
+        {
+            Remove(hidden);
+        }
+    }
+
+    private static void Write(string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
+    {
+        using var checkpoint = CheckpointSource.Open(source, settings);
+        ImportCommand.Write(checkpoint, folder, cancellationToken);
+    }
+
+    /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>
+    private static async Task<IReadOnlyList<ModelDifference>?> CompareAsync(string reference, string quantized, CancellationToken cancellationToken)
+    {
+        try
+        {
+            IReadOnlyList<ModelDifference> differences = await ModelComparison.CompareAsync(
+                ModelFolder.Open(reference), ModelFolder.Open(quantized), new SessionSettings(), cancellationToken);
+            foreach (ModelDifference difference in differences)
+            {
+                Console.Error.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"\"{difference.Prompt}\", {ModelComparison.Steps} steps, {difference.Size.Width}x{difference.Size.Height}: latents differ from "
+                        + $"float32 by {100 * difference.Latents:0.0} %, the image by {difference.Levels:0.0} levels of 255"));
+            }
+            return differences;
+        }
+        catch (FieldFaultException exception)
+        {
+            Console.Error.WriteLine($"not compared with float32, because the model does not draw from a prompt alone: {exception.Message}");
+            return null;
+        }
+    }
+
+    private static void Remove(string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
