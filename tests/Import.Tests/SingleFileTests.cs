@@ -215,12 +215,12 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
 
     [Theory]
     [InlineData("down_blocks.0.lora_up.weight", "a LoRA")]
-    [InlineData("double_blocks.0.img_attn.qkv.weight", "a transformer of Flux")]
+    [InlineData("distilled_guidance_layer.in_proj.bias", "Chroma")]
     [InlineData("blk.0.attn_q.weight", "a language model")]
     [InlineData("encoder.block.0.layer.0.SelfAttention.q.weight", "a T5 text encoder")]
     [InlineData("decoder.up.0.block.0.conv1.weight", "an autoencoder")]
     [InlineData("control_model.input_blocks.0.0.weight", "a ControlNet")]
-    [InlineData("something.weight", "no Stable Diffusion 1.x, 2.x or XL in Stability's names")]
+    [InlineData("something.weight", "no Stable Diffusion or Flux in its authors' names")]
     public void Another_file_is_named_as_what_it_is(string tensor, string what)
     {
         string file = _folder.Combine("file.safetensors");

@@ -13,6 +13,15 @@ public sealed record ImportSettings(string? Variant, GraphOptions Graphs)
     /// <summary>A file or folder of an autoencoder that replaces that of a single file; null for the file's own.</summary>
     public string? Autoencoder { get; init; }
 
+    /// <summary>
+    /// Files or folders of text encoders that replace or complete those of a single file. What each of them is follows from the names of its
+    /// tensors.
+    /// </summary>
+    public IReadOnlyList<string> TextEncoders { get; init; } = [];
+
+    /// <summary>The folder of the tokenizer of a single file's T5 text encoder; null for the folder beside the encoder.</summary>
+    public string? Tokenizer { get; init; }
+
     /// <summary>Whether the averaged weights of a single file are used, which some files have beside those of the last step (EMA).</summary>
     public bool UsesAverages { get; init; }
 

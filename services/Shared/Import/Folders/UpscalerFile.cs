@@ -62,9 +62,12 @@ internal static class UpscalerFile
 
     private static void RequireSettings(WeightSet set, UpscalerWeights weights, ImportSettings settings)
     {
-        if (settings.ConfigFolder is not null || settings.Autoencoder is not null || settings.PredictionType is not null)
+        if (settings.ConfigFolder is not null || settings.Autoencoder is not null || settings.PredictionType is not null
+            || settings.TextEncoders.Count > 0 || settings.Tokenizer is not null)
         {
-            throw new ModelException($"{set.Name} is an upscaler, for which --config, --vae and --prediction have no meaning: leave them out");
+            throw new ModelException(
+                $"{set.Name} is an upscaler, for which --config, --vae, --text-encoder, --tokenizer and --prediction have no meaning: leave them "
+                    + "out");
         }
         if (settings.UsesAverages && weights.Prefix != UpscalerWeights.Averages)
         {

@@ -104,15 +104,15 @@ public sealed partial class GraphBuilder
         }
         if (_parameters.Find(name) is not { } parameter)
         {
-            _faults.Add($"{name} [{Text(stored)}] is missing");
+            _faults.Add($"{_parameters.NameOf(name)} [{Text(stored)}] is missing");
         }
         else if (!stored.SequenceEqual([.. parameter.Shape]))
         {
-            _faults.Add($"{name} is [{Text([.. parameter.Shape])}]; expected: [{Text(stored)}]");
+            _faults.Add($"{_parameters.NameOf(name)} is [{Text([.. parameter.Shape])}]; expected: [{Text(stored)}]");
         }
         else if (!parameter.Tensor.Format.IsNumeric)
         {
-            _faults.Add($"{name} is of type {parameter.Tensor.Format}, which does not hold numbers");
+            _faults.Add($"{_parameters.NameOf(name)} is of type {parameter.Tensor.Format}, which does not hold numbers");
         }
         else
         {

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Brownian.Formats.Checkpoints;
-using Brownian.Formats.Weights;
 
 namespace Brownian.Import.SingleFiles;
 
@@ -13,6 +12,8 @@ internal sealed class DerivedConfigs(WeightSet set)
 {
     /// <summary>The width of a head, except in the UNet of Stable Diffusion 1.x.</summary>
     private const int HeadSize = 64;
+
+    private readonly StoredShapes _shapes = new(set);
 
     /// <summary>The beginning of the names of the UNet's weights.</summary>
     public const string Unet = "model.diffusion_model.";
@@ -30,10 +31,6 @@ internal sealed class DerivedConfigs(WeightSet set)
     public int? TextWidth => set.Tensors.FirstOrDefault(
         tensor => tensor.Key.StartsWith(Unet, StringComparison.Ordinal) && tensor.Key.EndsWith(".attn2.to_k.weight", StringComparison.Ordinal)).Value
         ?.Shape[^1];
-
-    /// <summary>Returns the number of levels of an autoencoder.</summary>
-    /// <param name="prefix">The beginning of the names of its weights.</param>
-    public int AutoencoderLevels(string prefix) => Count(prefix + "decoder.up.{0}.");
 
     /// <summary>Returns the UNet's configuration.</summary>
     /// <param name="sampleSize">The size of the latents that the model was made for.</param>
@@ -85,12 +82,14 @@ internal sealed class DerivedConfigs(WeightSet set)
     }
 
     /// <summary>Returns an autoencoder's configuration.</summary>
-    /// <param name="prefix">The beginning of the names of its weights.</param>
+    /// <param name="prefix">The beginning of the names of its weights, which are Stability's or diffusers'.</param>
     /// <param name="scalingFactor">What its latents are multiplied by.</param>
     public JsonObject OfAutoencoder(string prefix, double scalingFactor)
     {
-        int levels = AutoencoderLevels(prefix);
-        int[] channels = [.. Enumerable.Range(0, levels).Select(level => Shape($"{prefix}decoder.up.{level}.block.0.conv1.weight")?[0] ?? 1)];
+        int stability = Count(prefix + "decoder.up.{0}."), levels = stability > 0 ? stability : Count(prefix + "decoder.up_blocks.{0}.");
+        int[] channels =
+            [.. Enumerable.Range(0, levels).Select(level => Of($"decoder.up_blocks.{levels - 1 - level}.resnets.0.conv1.weight")?[0] ?? 1)];
+        string last = stability > 0 ? "decoder.up.0.block" : $"decoder.up_blocks.{levels - 1}.resnets";
         return new JsonObject
         {
             ["_class_name"] = "AutoencoderKL",
@@ -98,27 +97,62 @@ internal sealed class DerivedConfigs(WeightSet set)
             ["block_out_channels"] = List(channels),
             ["down_block_types"] = Texts(channels.Select(_ => "DownEncoderBlock2D")),
             ["in_channels"] = 3,
-            ["latent_channels"] = Shape(prefix + "decoder.conv_in.weight")?[1] ?? 1,
-            ["layers_per_block"] = Math.Max(1, Count(prefix + "decoder.up.0.block.{0}.") - 1),
+            ["latent_channels"] = Of("decoder.conv_in.weight")?[1] ?? 1,
+            ["layers_per_block"] = Math.Max(1, Count($"{prefix}{last}.{{0}}.") - 1),
             ["norm_num_groups"] = 32,
             ["out_channels"] = 3,
             ["scaling_factor"] = scalingFactor,
             ["up_block_types"] = Texts(channels.Select(_ => "UpDecoderBlock2D")),
-            ["use_post_quant_conv"] = Shape(prefix + "post_quant_conv.weight") is not null,
-            ["use_quant_conv"] = Shape(prefix + "quant_conv.weight") is not null,
+            ["use_post_quant_conv"] = Of("post_quant_conv.weight") is not null,
+            ["use_quant_conv"] = Of("quant_conv.weight") is not null,
         };
+
+        IReadOnlyList<int>? Of(string name) => Shape(prefix + (stability > 0 ? AutoencoderNames.Of(name, levels) : name));
     }
 
     /// <summary>Returns the configuration of OpenAI's CLIP text encoder.</summary>
     /// <param name="prefix">The beginning of the names of its weights.</param>
-    public JsonObject OfClip(string prefix) => OfClip(
-        "CLIPTextModel",
-        Shape(prefix + "embeddings.token_embedding.weight"),
-        Shape(prefix + "embeddings.position_embedding.weight"),
-        Shape(prefix + "encoder.layers.0.mlp.fc1.weight"),
-        Count(prefix + "encoder.layers.{0}."),
-        "quick_gelu",
-        null);
+    public JsonObject OfClip(string prefix) => OfClip(prefix, "CLIPTextModel", "quick_gelu", null);
+
+    /// <summary>Returns the configuration of an OpenCLIP text encoder in transformers' names.</summary>
+    /// <param name="prefix">The beginning of the names of its weights.</param>
+    /// <param name="projection">The name of its projection; null when the projection is not used.</param>
+    public JsonObject OfConvertedOpenClip(string prefix, string? projection) => OfClip(
+        prefix,
+        projection is null ? "CLIPTextModel" : "CLIPTextModelWithProjection",
+        "gelu",
+        projection is not null && Shape(projection) is [var outputs, var inputs] ? [inputs, outputs] : null);
+
+    /// <summary>Returns the configuration of a T5 encoder (<c>models/t5/configuration_t5.py</c> of transformers).</summary>
+    /// <param name="stored">Returns the name in the file of a weight that transformers give a name.</param>
+    public JsonObject OfT5(Func<string, string> stored)
+    {
+        const string Block = "encoder.block.0.layer.";
+        bool isGated = Shape(stored(Block + "1.DenseReluDense.wi_0.weight")) is not null;
+        int heads = Side(Block + "0.SelfAttention.relative_attention_bias.weight", 1);
+        int layers = 0;
+        while (layers < set.Tensors.Count && Shape(stored($"encoder.block.{layers}.layer.0.SelfAttention.q.weight")) is not null)
+        {
+            layers++;
+        }
+        return new JsonObject
+        {
+            ["architectures"] = Texts(["T5EncoderModel"]),
+            ["d_ff"] = Side(Block + (isGated ? "1.DenseReluDense.wi_0.weight" : "1.DenseReluDense.wi.weight"), 0),
+            ["d_kv"] = Math.Max(1, Side(Block + "0.SelfAttention.q.weight", 0) / heads),
+            ["d_model"] = Side("shared.weight", 1),
+            ["feed_forward_proj"] = isGated ? "gated-gelu" : "relu",
+            ["layer_norm_epsilon"] = 1e-6,
+            ["model_type"] = "t5",
+            ["num_heads"] = heads,
+            ["num_layers"] = Math.Max(1, layers),
+            ["relative_attention_max_distance"] = 128,
+            ["relative_attention_num_buckets"] = Side(Block + "0.SelfAttention.relative_attention_bias.weight", 0),
+            ["vocab_size"] = Side("shared.weight", 0),
+        };
+
+        int Side(string name, int axis) => _shapes.Side(stored(name), axis);
+    }
 
     /// <summary>Returns the configuration of an OpenCLIP text encoder.</summary>
     /// <param name="prefix">The beginning of the names of its weights.</param>
@@ -133,6 +167,15 @@ internal sealed class DerivedConfigs(WeightSet set)
         Count(prefix + "transformer.resblocks.{0}.") - (isProjected ? 0 : 1),
         "gelu",
         Shape(prefix + "text_projection"));
+
+    private JsonObject OfClip(string prefix, string name, string activation, IReadOnlyList<int>? projection) => OfClip(
+        name,
+        Shape(prefix + "embeddings.token_embedding.weight"),
+        Shape(prefix + "embeddings.position_embedding.weight"),
+        Shape(prefix + "encoder.layers.0.mlp.fc1.weight"),
+        Count(prefix + "encoder.layers.{0}."),
+        activation,
+        projection);
 
     private static JsonObject OfClip(
         string name, IReadOnlyList<int>? tokens, IReadOnlyList<int>? positions, IReadOnlyList<int>? inner, int layers, string activation,
@@ -177,22 +220,11 @@ internal sealed class DerivedConfigs(WeightSet set)
         return Math.Max(1, block - 1);
     }
 
-    private IReadOnlyList<int>? Shape(string name) => set.Tensors.TryGetValue(name, out StoredTensor? tensor) ? tensor.Shape : null;
+    private IReadOnlyList<int>? Shape(string name) => _shapes.Of(name);
 
-    private int Side(string name, int axis) => Shape(Unet + name) is { } shape && shape.Count > axis ? shape[axis] : 1;
+    private int Side(string name, int axis) => _shapes.Side(Unet + name, axis);
 
-    /// <summary>Returns how many numbers, from 0, a name occurs with.</summary>
-    private int Count(string pattern)
-    {
-        int number = 0;
-        while (number < set.Tensors.Count && Has(pattern.Replace("{0}", number.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)))
-        {
-            number++;
-        }
-        return number;
-    }
-
-    private bool Has(string prefix) => set.Tensors.Keys.Any(name => name.StartsWith(prefix, StringComparison.Ordinal));
+    private int Count(string pattern) => _shapes.Count(pattern);
 
     /// <summary>Returns the number of transformer blocks of a module.</summary>
     private int Depth(string module) => Count($"{Unet}{module}.transformer_blocks.{{0}}.");

@@ -16,6 +16,9 @@ public sealed record Parameter(WeightSet Source, StoredTensor Tensor, IReadOnlyL
     /// </summary>
     public StoredTensor? Scales { get; init; }
 
+    /// <summary>Whether the tensor stores the second half of the weight's rows first.</summary>
+    public bool IsSwapped { get; init; }
+
     /// <summary>The number of elements.</summary>
     public long Count => Shape.Aggregate(1L, static (product, side) => product * side);
 
@@ -39,15 +42,18 @@ public sealed record Parameter(WeightSet Source, StoredTensor Tensor, IReadOnlyL
             }
             return;
         }
-        Source.Read(Tensor, First + first, values);
-        if (Scales is { } scales)
+        if (!IsSwapped)
         {
-            float[] factors = Source.Read(scales);
-            long row = Tensor.Count / factors.Length;
-            for (int i = 0; i < values.Length; i++)
-            {
-                values[i] *= factors[(First + first + i) / row];
-            }
+            ReadStored(First + first, values);
+            return;
+        }
+        long half = Count / 2;
+        bool isFirst = first < half;
+        int until = (int)Math.Min(values.Length, (isFirst ? half : Count) - first);
+        ReadStored(First + first + (isFirst ? half : -half), values[..until]);
+        if (until < values.Length)
+        {
+            ReadStored(First, values[until..]);
         }
     }
 
@@ -58,5 +64,20 @@ public sealed record Parameter(WeightSet Source, StoredTensor Tensor, IReadOnlyL
         float[] values = new float[Count];
         Read(0, values);
         return values;
+    }
+
+    /// <summary>Reads elements in the order in which they are stored.</summary>
+    private void ReadStored(long first, Span<float> values)
+    {
+        Source.Read(Tensor, first, values);
+        if (Scales is { } scales)
+        {
+            float[] factors = Source.Read(scales);
+            long row = Tensor.Count / factors.Length;
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] *= factors[(first + i) / row];
+            }
+        }
     }
 }

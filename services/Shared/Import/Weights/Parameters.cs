@@ -6,7 +6,8 @@ namespace Brownian.Import.Weights;
 /// <summary>The weights of a network by the names that diffusers and transformers give them today, whatever names the file has.</summary>
 /// <param name="source">The name of the file, in messages.</param>
 /// <param name="find">Returns a weight by its name of today; null when the file does not have it.</param>
-public sealed class Parameters(string source, Func<string, Parameter?> find)
+/// <param name="nameInFile">Returns the name of the tensor that has a weight, or would have it; null when names are those of today.</param>
+public sealed class Parameters(string source, Func<string, Parameter?> find, Func<string, string?>? nameInFile = null)
 {
     /// <summary>The ends of the names of tensors with the factors of a weight, which replace <c>weight</c>.</summary>
     private static readonly string[] ScaleNames = ["scale_weight", "weight_scale"];
@@ -16,6 +17,9 @@ public sealed class Parameters(string source, Func<string, Parameter?> find)
 
     /// <summary>Returns a weight; null when the file does not have it.</summary>
     public Parameter? Find(string name) => find(name);
+
+    /// <summary>Returns what messages call a weight: its name in the file and, where that is another one, its name of today.</summary>
+    public string NameOf(string name) => nameInFile?.Invoke(name) is { } stored ? $"{stored} ({name})" : name;
 
     /// <summary>Returns the tensors of a set.</summary>
     /// <param name="set">The set; it stays open as long as weights are read.</param>
