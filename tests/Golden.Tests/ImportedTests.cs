@@ -27,9 +27,15 @@ public sealed class ImportedTests(ImportedModels imported, LoadedModels models) 
     public Task A_request_to_a_model_that_was_never_exported_gives_the_references_values_and_images(string name) =>
         AssertAsync("imported-cases", name);
 
-    private async Task AssertAsync(string folder, string name)
+    /// <summary>The file has the names of the model's authors.</summary>
+    [Theory]
+    [InlineData("sd3-default")]
+    [InlineData("flux-dev-default")]
+    public Task A_request_to_a_model_from_one_file_gives_the_references_values_and_images(string name) => AssertAsync("cases", name, fromFile: true);
+
+    private async Task AssertAsync(string folder, string name, bool fromFile = false)
     {
-        var golden = GoldenCase.Read(Path.Combine(GoldenCase.Data, folder, name), imported.Folder);
+        var golden = GoldenCase.Read(Path.Combine(GoldenCase.Data, folder, name), fromFile ? imported.FolderFromFile : imported.Folder);
         await GoldenRun.AssertAsync(golden, await models.GetAsync(golden.ModelFolders));
     }
 }
@@ -54,6 +60,28 @@ public sealed class ImportedModels : IDisposable
             if (!Directory.Exists(folder))
             {
                 using var source = CheckpointSource.Open(_checkpoints.Folder(model), new ImportSettings(null, new GraphOptions()));
+                ImportWriter.Write(source, folder, null, CancellationToken.None);
+            }
+            return folder;
+        }
+    }
+
+    /// <summary>Returns the folder of a model of Stable Diffusion 3 or Flux that is imported from one file with text encoders beside it.</summary>
+    public string FolderFromFile(string model)
+    {
+        lock (_lock)
+        {
+            string folder = _folder.Combine(model + "-file"), checkpoint = _checkpoints.Folder(model);
+            if (!Directory.Exists(folder))
+            {
+                string file = AuthorsFile.Transformer(checkpoint, AuthorsFile.Prefix)
+                    .AddAutoencoder(Path.Combine(checkpoint, "vae"), "first_stage_model.").Write(folder + ".safetensors");
+                var settings = new ImportSettings(null, new GraphOptions())
+                {
+                    ConfigFolder = checkpoint,
+                    TextEncoders = Directory.GetDirectories(checkpoint, "text_encoder*"),
+                };
+                using var source = CheckpointSource.Open(file, settings);
                 ImportWriter.Write(source, folder, null, CancellationToken.None);
             }
             return folder;

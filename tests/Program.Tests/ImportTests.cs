@@ -46,6 +46,26 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_of_a_transformer_becomes_the_folders_model_with_what_is_named_beside_it()
+    {
+        string checkpoint = _checkpoints.Folder("tiny-flux-dev");
+        string file = AuthorsFile.Transformer(checkpoint, "").Write(_folder.Combine("flux.safetensors"));
+        ProgramResult folder = await RunAsync("import", checkpoint, "--name", "of-folder");
+        ProgramResult alone = await RunAsync("import", file, "--name", "alone"), whole = await RunAsync(
+            "import", file, "--name", "of-file", "--config", checkpoint, "--vae", Path.Combine(checkpoint, "vae"),
+            "--text-encoder", Path.Combine(checkpoint, "text_encoder"), "--text-encoder", Path.Combine(checkpoint, "text_encoder_2"));
+
+        Assert.True(folder.ExitCode == 0, folder.Error);
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        Assert.Equal(Fingerprint("of-folder"), Fingerprint("of-file"));
+        Assert.Equal(1, alone.ExitCode);
+        Assert.Contains("it has no T5 text encoder; give its file or folder with --text-encoder", alone.Error, StringComparison.Ordinal);
+
+        string? Fingerprint(string model) => (string?)JsonNode.Parse(
+            File.ReadAllText(_folder.Combine(Path.Combine("brownian", "models", model, "brownian.json"))))!["fingerprint"];
+    }
+
+    [Fact]
     public async Task A_file_named_as_a_model_is_imported_once_and_pruned()
     {
         string file = _folder.Combine("made-up.safetensors");
@@ -186,6 +206,8 @@ public sealed class ImportTests : IDisposable
     [InlineData("--portable: cannot be given with --precision int8", ".", "--precision", "int8", "--portable")]
     [InlineData("--config: \"nowhere\" is not allowed; allowed: a diffusers folder that exists", ".", "--config", "nowhere")]
     [InlineData("--vae: \"nowhere\" is not allowed; allowed: a file or folder that exists", ".", "--vae", "nowhere")]
+    [InlineData("--text-encoder: \"no\" is not allowed; allowed: a file or folder that exists", ".", "--text-encoder", ".", "--text-encoder", "no")]
+    [InlineData("--tokenizer: \"nowhere\" is not allowed; allowed: a folder that exists", ".", "--tokenizer", "nowhere")]
     public async Task A_wrong_option_is_named(string says, params string[] arguments)
     {
         ProgramResult result = await RunAsync(["import", .. arguments]);

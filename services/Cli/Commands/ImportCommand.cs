@@ -20,7 +20,7 @@ internal static class ImportCommand
     {
         var source = new Argument<string>("SOURCE")
         {
-            Description = "A diffusers folder, or one file with a whole model or an upscaler: .safetensors, .ckpt, .pth, .gguf",
+            Description = "A diffusers folder, or one file with a model, a transformer or an upscaler: .safetensors, .ckpt, .pth, .gguf",
         };
         var name = new Option<string?>("--name") { Description = "The model's name; that of the folder or file when not given", HelpName = "NAME" };
         var to = new Option<string?>("--to")
@@ -36,6 +36,17 @@ internal static class ImportCommand
             HelpName = "DIR",
         };
         var vae = new Option<string?>("--vae") { Description = "For a file: the file or folder of another autoencoder", HelpName = "FILE|DIR" };
+        var textEncoder = new Option<string[]>("--text-encoder")
+        {
+            Description = "For a file: the file or folder of a text encoder that the file does not have, or that replaces its own; several times for "
+                + "several encoders. Which it is follows from its content",
+            HelpName = "FILE|DIR",
+        };
+        var tokenizer = new Option<string?>("--tokenizer")
+        {
+            Description = "For a file: the folder of T5's tokenizer (spiece.model or tokenizer.json); the one beside the encoder when not given",
+            HelpName = "DIR",
+        };
         var ema = new Option<bool>("--ema") { Description = "For a file: use the averaged weights that it has beside the others" };
         var prediction = new Option<string?>("--prediction")
         {
@@ -53,7 +64,7 @@ internal static class ImportCommand
         };
         var command = new Command("import", "Makes a model of a checkpoint, without Python")
         {
-            source, name, to, variant, portable, config, vae, ema, prediction, precision, optimize,
+            source, name, to, variant, portable, config, vae, textEncoder, tokenizer, ema, prediction, precision, optimize,
         };
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -69,6 +80,7 @@ internal static class ImportCommand
                 (string Option, bool IsGiven)[] ofFiles =
                 [
                     ("--config", parsed.GetValue(config) is not null), ("--vae", parsed.GetValue(vae) is not null),
+                    ("--text-encoder", parsed.GetValue(textEncoder) is { Length: > 0 }), ("--tokenizer", parsed.GetValue(tokenizer) is not null),
                     ("--ema", parsed.GetValue(ema)), ("--prediction", parsed.GetValue(prediction) is not null),
                 ];
                 faults.AddRange(ofFiles.Where(option => option.IsGiven).Select(option => new FieldFault(option.Option, "is only for a single file")));
@@ -84,6 +96,12 @@ internal static class ImportCommand
             if (parsed.GetValue(vae) is { } autoencoder && !Path.Exists(autoencoder))
             {
                 faults.Add(FieldFault.Of("--vae", autoencoder, "a file or folder that exists"));
+            }
+            faults.AddRange((parsed.GetValue(textEncoder) ?? []).Where(encoder => !Path.Exists(encoder))
+                .Select(encoder => FieldFault.Of("--text-encoder", encoder, "a file or folder that exists")));
+            if (parsed.GetValue(tokenizer) is { } tokens && !Directory.Exists(tokens))
+            {
+                faults.Add(FieldFault.Of("--tokenizer", tokens, "a folder that exists"));
             }
             if (parsed.GetValue(prediction) is { } predicts && !Predictions.Contains(predicts))
             {
@@ -117,6 +135,8 @@ internal static class ImportCommand
                 {
                     ConfigFolder = parsed.GetValue(config),
                     Autoencoder = parsed.GetValue(vae),
+                    TextEncoders = parsed.GetValue(textEncoder) ?? [],
+                    Tokenizer = parsed.GetValue(tokenizer),
                     UsesAverages = parsed.GetValue(ema),
                     PredictionType = parsed.GetValue(prediction),
                 },
