@@ -19,6 +19,18 @@ internal sealed class AuthorsFile
     /// <summary>The tensors.</summary>
     public SortedDictionary<string, (int[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Returns the tensors of a Stable Diffusion 1.x that its networks use.</summary>
+    /// <param name="path">A file with its authors' names.</param>
+    public static AuthorsFile Read(string path)
+    {
+        string[] networks = [Prefix, "first_stage_model.", "cond_stage_model."];
+        using var set = WeightSet.OpenFile(path);
+        return new AuthorsFile().Add(set.Tensors.Values
+            .Where(tensor => networks.Any(network => tensor.Name.StartsWith(network, StringComparison.Ordinal)))
+            .Where(tensor => !tensor.Name.EndsWith(".position_ids", StringComparison.Ordinal))
+            .Select(tensor => KeyValuePair.Create(tensor.Name, (tensor.Shape.ToArray(), set.Read(tensor)))));
+    }
+
     /// <summary>Returns the transformer of a folder.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="prefix">What the names begin with.</param>

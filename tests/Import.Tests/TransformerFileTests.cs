@@ -310,6 +310,40 @@ public sealed class TransformerFileTests(Checkpoints checkpoints) : IDisposable
             "takes 96 channels and returns 64, as Flux Fill", Refused(tensors.Write(New(".safetensors")), Settings), StringComparison.Ordinal);
     }
 
+    /// <summary>A message and never another exception, whatever tensors a file lacks or has in other shapes.</summary>
+    [Theory]
+    [MemberData(nameof(Models))]
+    [InlineData("tiny-sd15")]
+    public void A_file_with_other_shapes_is_refused_with_a_message(string model)
+    {
+        string folder = checkpoints.Folder(model), file = New(".safetensors");
+        bool isUnet = model == "tiny-sd15";
+        AuthorsFile whole = isUnet ? AuthorsFile.Read(Path.Combine(checkpoints.Folder("single-file"), model + ".safetensors"))
+            : Whole(folder, "").AddAutoencoder(Path.Combine(folder, "vae"), "vae.");
+        string? tokenizer = isUnet ? null : Encoders(folder)[^1].Replace("text_encoder", "tokenizer", StringComparison.Ordinal);
+        string[] names = [.. whole.Tensors.Keys];
+        Gen.Select(Gen.Int[0, names.Length - 1].Array[1, 3], Gen.Int[0, 3].Array[0, 4], Gen.Bool, Gen.Bool).Sample(
+            (indices, shape, isDropped, hasConfig) =>
+            {
+                var changed = new AuthorsFile();
+                foreach ((string name, (int[] Shape, float[] Values) tensor) in whole.Tensors)
+                {
+                    if (!indices.Any(index => names[index] == name))
+                    {
+                        changed.Tensors[name] = tensor;
+                    }
+                    else if (!isDropped)
+                    {
+                        changed.Tensors[name] = (shape, new float[shape.Aggregate(1, (product, side) => product * side)]);
+                    }
+                }
+                ImportSettings settings = Settings with { Tokenizer = tokenizer };
+                Assert.IsType<ModelException>(Record.Exception(() => CheckpointSource.Open(
+                    changed.Write(file), hasConfig ? settings with { ConfigFolder = folder } : settings).Dispose()));
+            },
+            iter: 60, threads: 1);
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private static ImportSettings Settings { get; } = new(null, new GraphOptions());

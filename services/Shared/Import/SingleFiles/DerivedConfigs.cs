@@ -25,12 +25,12 @@ internal sealed class DerivedConfigs(WeightSet set)
     public int Levels => Count(Unet + "input_blocks.{0}.") / (LayersPerBlock + 1);
 
     /// <summary>The channels of the UNet's input.</summary>
-    public int InputChannels => Shape(Unet + "input_blocks.0.0.weight")?[1] ?? 0;
+    public int InputChannels => Side("input_blocks.0.0.weight", 1);
 
     /// <summary>The width of the text that the UNet attends to; null when it attends to none.</summary>
     public int? TextWidth => set.Tensors.FirstOrDefault(
         tensor => tensor.Key.StartsWith(Unet, StringComparison.Ordinal) && tensor.Key.EndsWith(".attn2.to_k.weight", StringComparison.Ordinal)).Value
-        ?.Shape[^1];
+        is { Shape: [.., var width] } ? width : null;
 
     /// <summary>Returns the UNet's configuration.</summary>
     /// <param name="sampleSize">The size of the latents that the model was made for.</param>
@@ -88,7 +88,9 @@ internal sealed class DerivedConfigs(WeightSet set)
     {
         int stability = Count(prefix + "decoder.up.{0}."), levels = stability > 0 ? stability : Count(prefix + "decoder.up_blocks.{0}.");
         int[] channels =
-            [.. Enumerable.Range(0, levels).Select(level => Of($"decoder.up_blocks.{levels - 1 - level}.resnets.0.conv1.weight")?[0] ?? 1)];
+        [
+            .. Enumerable.Range(1, levels).Select(level => _shapes.Side(Stored($"decoder.up_blocks.{levels - level}.resnets.0.conv1.weight"), 0))
+        ];
         string last = stability > 0 ? "decoder.up.0.block" : $"decoder.up_blocks.{levels - 1}.resnets";
         return new JsonObject
         {
@@ -97,17 +99,17 @@ internal sealed class DerivedConfigs(WeightSet set)
             ["block_out_channels"] = List(channels),
             ["down_block_types"] = Texts(channels.Select(_ => "DownEncoderBlock2D")),
             ["in_channels"] = 3,
-            ["latent_channels"] = Of("decoder.conv_in.weight")?[1] ?? 1,
+            ["latent_channels"] = _shapes.Side(Stored("decoder.conv_in.weight"), 1),
             ["layers_per_block"] = Math.Max(1, Count($"{prefix}{last}.{{0}}.") - 1),
             ["norm_num_groups"] = 32,
             ["out_channels"] = 3,
             ["scaling_factor"] = scalingFactor,
             ["up_block_types"] = Texts(channels.Select(_ => "UpDecoderBlock2D")),
-            ["use_post_quant_conv"] = Of("post_quant_conv.weight") is not null,
-            ["use_quant_conv"] = Of("quant_conv.weight") is not null,
+            ["use_post_quant_conv"] = Shape(Stored("post_quant_conv.weight")) is not null,
+            ["use_quant_conv"] = Shape(Stored("quant_conv.weight")) is not null,
         };
 
-        IReadOnlyList<int>? Of(string name) => Shape(prefix + (stability > 0 ? AutoencoderNames.Of(name, levels) : name));
+        string Stored(string name) => prefix + (stability > 0 ? AutoencoderNames.Of(name, levels) : name);
     }
 
     /// <summary>Returns the configuration of OpenAI's CLIP text encoder.</summary>

@@ -49,7 +49,7 @@ public sealed class Parameters(string source, Func<string, Parameter?> find, Fun
         StoredTensor? scales = ScaleNames.Select(name => set.Tensors.GetValueOrDefault(tensor.Name[..^Weight.Length] + name))
             .FirstOrDefault(found => found is not null);
         return scales is null ? null
-            : scales.Format.IsNumeric && (scales.Count == 1 || scales.Count == tensor.Shape[0]) ? scales
+            : scales.Format.IsNumeric && (scales.Count == 1 || tensor.Shape is [var rows, ..] && scales.Count == rows) ? scales
             : throw new Formats.Files.ModelException(
                 $"{set.Name}: {scales} are the factors of {tensor}; supported: one for the tensor, or one for each row");
     }
