@@ -20,6 +20,7 @@ internal static class CommandLineProgram
             InfoCommand.Create(),
             ModelsCommand.Create(),
             ImportCommand.Create(),
+            PullCommand.Create(),
             SchedulersCommand.Create(),
             RequestCommand.Create(),
             ServeCommand.Create(),

@@ -43,6 +43,7 @@ public sealed class BadInputTests
     [InlineData(Usage, "--format: is png, but the file name of --output is for jpeg", "-o", "picture.jpg", "--format", "png")]
     [InlineData(Failure, "There is no model \"nonsense\"; known models: emoji", "--model", "nonsense")]
     [InlineData(Failure, "The folder ./nowhere does not exist", "--model", "./nowhere")]
+    [InlineData(Failure, "brownian pull stabilityai/sd-turbo", "--model", "stabilityai/sd-turbo")]
     [InlineData(Failure, "optimum-cli export onnx --model stabilityai/sd-turbo", "--model", "stabilityai/sd-turbo")]
     [InlineData(Failure, "brownian import v1-5.safetensors", "--model", "v1-5.safetensors")]
     [InlineData(Failure, "brownian import old.ckpt", "--model", "old.ckpt")]

@@ -50,11 +50,12 @@ internal static class BrownianProgram
             start.ArgumentList.Add(argument);
         }
         foreach (string variable in (string[])
-            ["MODELS", "SERVER", "CA", "API_KEY", "CREDENTIALS", "OPERATORS", "OPERATOR_TOKEN", "SECRETS"])
+            ["MODELS", "SERVER", "CA", "API_KEY", "CREDENTIALS", "OPERATORS", "OPERATOR_TOKEN", "SECRETS", "HUB", "HUB_TOKEN", "OFFLINE"])
         {
             // The caller's own must not reach the program.
             start.Environment.Remove("BROWNIAN_" + variable);
         }
+        start.Environment.Remove("HF_TOKEN");
         foreach ((string name, string value) in run.Environment)
         {
             start.Environment[name] = value;

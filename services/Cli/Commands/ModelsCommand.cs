@@ -46,8 +46,8 @@ internal static class ModelsCommand
         var all = new Option<bool>("--all") { Description = "Everything in the caches" };
         var command = new Command(
             "prune",
-            "Removes optimised forms of graphs, and models that were imported because a file was named as a model; the files stay, and so do models "
-                + "of brownian import")
+            "Removes optimised forms of graphs, models that were imported because a file was named as a model, and downloads of brownian pull; the "
+                + "files stay, and so do models of brownian import and pull")
         {
             unused, all,
         };
@@ -60,7 +60,7 @@ internal static class ModelsCommand
                 throw new FieldFaultException(faults);
             }
             DateTime? since = parsed.GetValue(all) ? null : DateTime.UtcNow.AddDays(-days);
-            foreach ((string folder, long bytes) in ((string[])[ModelCatalog.CacheFolder, ModelCatalog.OptimizedFolder])
+            foreach ((string folder, long bytes) in ((string[])[ModelCatalog.CacheFolder, ModelCatalog.OptimizedFolder, ModelCatalog.PulledFolder])
                 .SelectMany(cache => CacheEntries.Prune(cache, since)))
             {
                 Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder}    {bytes / 1e6:0.0} MB"));

@@ -25,7 +25,7 @@ internal static class QuantizedImport
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string hidden = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
         string reference = Path.Combine(hidden, "float32"), quantized = Path.Combine(hidden, "int8");
-        ImportWriter.RequireFree(folder);
+        ImportWriter.RequireNew(folder);
         Remove(hidden);
         try
         {
@@ -55,7 +55,7 @@ internal static class QuantizedImport
     private static void Write(string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
     {
         using var checkpoint = CheckpointSource.Open(source, settings);
-        ImportCommand.Write(checkpoint, folder, cancellationToken);
+        ModelImport.Write(checkpoint, folder, cancellationToken);
     }
 
     /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>

@@ -1,33 +1,19 @@
 using Brownian.Import.Folders;
+using Brownian.Import.Hub;
 
 namespace Brownian.Cli.Output;
 
-/// <summary>Shows the progress of an import on standard error: one line that changes on a terminal, a line for every tenth elsewhere.</summary>
-internal sealed class ImportReport : IProgress<ImportProgress>
+/// <summary>
+/// Shows the progress of a download or an import on standard error: one line that changes on a terminal, a line for every tenth elsewhere.
+/// </summary>
+internal sealed class ImportReport : IProgress<ImportProgress>, IProgress<PullProgress>
 {
     private readonly bool _isTerminal = !Console.IsErrorRedirected;
     private int _last = -1;
 
-    public void Report(ImportProgress value)
-    {
-        int percent = value.AllBytes == 0 ? 100 : (int)(value.Bytes * 100 / value.AllBytes);
-        int shown = _isTerminal ? percent : percent / 10;
-        if (shown == _last)
-        {
-            return;
-        }
-        _last = shown;
-        string line = string.Create(
-            CultureInfo.InvariantCulture, $"{percent,3} %  {Megabytes(value.Bytes)} of {Megabytes(value.AllBytes)} MB  {value.Part}");
-        if (_isTerminal)
-        {
-            Console.Error.Write($"\r{line,-60}");
-        }
-        else
-        {
-            Console.Error.WriteLine(line);
-        }
-    }
+    public void Report(ImportProgress value) => Report(value.Bytes, value.AllBytes, value.Part);
+
+    public void Report(PullProgress value) => Report(value.Bytes, value.AllBytes, value.File.Split('/')[0]);
 
     /// <summary>Ends the line.</summary>
     public void Finish()
@@ -35,6 +21,27 @@ internal sealed class ImportReport : IProgress<ImportProgress>
         if (_isTerminal && _last >= 0)
         {
             Console.Error.WriteLine();
+        }
+    }
+
+    private void Report(long bytes, long allBytes, string what)
+    {
+        int percent = allBytes == 0 ? 100 : (int)(bytes * 100 / allBytes);
+        int shown = _isTerminal ? percent : percent / 10;
+        if (shown == _last)
+        {
+            return;
+        }
+        _last = shown;
+        string line = string.Create(
+            CultureInfo.InvariantCulture, $"{percent,3} %  {Megabytes(bytes)} of {Megabytes(allBytes)} MB  {what}");
+        if (_isTerminal)
+        {
+            Console.Error.Write($"\r{line,-60}");
+        }
+        else
+        {
+            Console.Error.WriteLine(line);
         }
     }
 

@@ -43,16 +43,28 @@ public sealed class WeightSet : IDisposable
     /// <returns>The path of the file or index; null when there is none.</returns>
     public static string? Find(string folder, string? variant)
     {
-        if (!Directory.Exists(folder))
-        {
-            return null;
-        }
-        string[] present = [.. Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
-        string?[] variants = [variant, null, .. present.Select(VariantOf).OfType<string>().Distinct(StringComparer.Ordinal)];
-        return variants.SelectMany(Names).FirstOrDefault(name => present.Contains(name, StringComparer.Ordinal)) is { } found
+        return Directory.Exists(folder) && Choose(Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)), variant) is { } found
             ? Path.Combine(folder, found)
             : null;
     }
+
+    /// <summary>Chooses the weights among the files of a part's folder, as <see cref="Find"/> does.</summary>
+    /// <param name="names">The names of the folder's files.</param>
+    /// <param name="variant">The variant to prefer; null for none.</param>
+    /// <returns>The name of the file or index; null when there is none.</returns>
+    public static string? Choose(IEnumerable<string> names, string? variant)
+    {
+        string[] present = [.. names.Order(StringComparer.Ordinal)];
+        string?[] variants = [variant, null, .. present.Select(VariantOf).OfType<string>().Distinct(StringComparer.Ordinal)];
+        return variants.SelectMany(Names).FirstOrDefault(name => present.Contains(name, StringComparer.Ordinal));
+    }
+
+    /// <summary>Returns the names of the files of weights that an index names, in the index's own folder.</summary>
+    /// <param name="index">The index.</param>
+    /// <param name="name">Its name in messages.</param>
+    /// <exception cref="ModelException">It is no index, or names a file of another folder.</exception>
+    public static IReadOnlyList<string> ShardsOf(JsonObject index, string name) =>
+        [.. OwnersIn(index, name).Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
     /// <summary>Opens what <see cref="Find"/> returned.</summary>
     /// <param name="file">The path of a file or an index.</param>
@@ -107,7 +119,7 @@ public sealed class WeightSet : IDisposable
     private static WeightSet OpenIndex(string index)
     {
         string name = Path.GetFileName(index), folder = Path.GetDirectoryName(Path.GetFullPath(index))!;
-        Dictionary<string, string> map = ReadIndex(index, name);
+        Dictionary<string, string> map = OwnersIn(JsonFile.Read(index), name);
         var files = new Dictionary<string, WeightFile>(StringComparer.Ordinal);
         try
         {
@@ -133,9 +145,10 @@ public sealed class WeightSet : IDisposable
         }
     }
 
-    private static Dictionary<string, string> ReadIndex(string index, string name)
+    /// <summary>Returns the file of each tensor.</summary>
+    private static Dictionary<string, string> OwnersIn(JsonObject index, string name)
     {
-        if (JsonFile.Read(index)["weight_map"] is not JsonObject { Count: > 0 } weights)
+        if (index["weight_map"] is not JsonObject { Count: > 0 } weights)
         {
             throw new ModelException($"{name} is not an index of weights: it has no weight_map, or an empty one");
         }

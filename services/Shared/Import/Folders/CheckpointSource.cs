@@ -14,7 +14,7 @@ public sealed class CheckpointSource : IDisposable
     internal CheckpointSource(string path, PartReader parts, IReadOnlyList<ImportedFile> files, IReadOnlyList<WeightSet> sets)
     {
         (Path, Files, _sets) = (path, files, sets);
-        (Graphs, Notes) = (parts.Built, parts.Notes);
+        (Graphs, Notes, Source) = (parts.Built, parts.Notes, Name);
     }
 
     /// <summary>The name of the folder or the file.</summary>
@@ -24,7 +24,10 @@ public sealed class CheckpointSource : IDisposable
     public bool IsNetwork { get; internal init; }
 
     /// <summary>The licence that the checkpoint states; null for none.</summary>
-    public string? License { get; internal init; }
+    public string? License { get; internal set; }
+
+    /// <summary>What the model's description names as its source.</summary>
+    public string Source { get; private set; }
 
     /// <summary>The names of the graphs' folders.</summary>
     public IReadOnlyList<string> Parts => [.. Graphs.Select(graph => graph.Part)];
@@ -54,8 +57,16 @@ public sealed class CheckpointSource : IDisposable
     /// <exception cref="ModelException">
     /// A file is missing or damaged, or a network or an option of it is not supported; the message names all that was found.
     /// </exception>
-    public static CheckpointSource Open(string path, ImportSettings settings) =>
-        Directory.Exists(path) ? DiffusersFolder.Read(path, settings) : SingleFile.Read(path, settings);
+    public static CheckpointSource Open(string path, ImportSettings settings)
+    {
+        CheckpointSource opened = Directory.Exists(path) ? DiffusersFolder.Read(path, settings) : SingleFile.Read(path, settings);
+        if (settings.Origin is { } origin)
+        {
+            opened.Source = origin.Source;
+            opened.License = origin.License ?? opened.License;
+        }
+        return opened;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

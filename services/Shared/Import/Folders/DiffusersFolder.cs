@@ -14,7 +14,13 @@ internal sealed class DiffusersFolder
     /// <summary>The name of the pipeline's description.</summary>
     public const string ModelIndex = "model_index.json";
 
-    private const string LicenseKey = "license:", ControlNet = "controlnet";
+    /// <summary>The name of the model card.</summary>
+    public const string Card = "README.md";
+
+    /// <summary>The part that is left out.</summary>
+    public const string SafetyChecker = "safety_checker";
+
+    private const string LicenseKey = "license:", ControlNet = "controlnet", SchedulerConfig = "scheduler_config.json";
 
     /// <summary>The lines of a model card in which its licence is looked for.</summary>
     private const int MaxCardLines = 200;
@@ -76,8 +82,24 @@ internal sealed class DiffusersFolder
         : null;
 
     /// <summary>Returns whether the files of a folder are copied as they are: of a scheduler, a tokenizer, or the preparation of images.</summary>
-    public static bool IsCopied(string folder) => File.Exists(Path.Combine(folder, "scheduler_config.json"))
-        || Path.GetFileName(folder) is var name && (name.StartsWith("tokenizer", StringComparison.Ordinal) || name == "feature_extractor");
+    public static bool IsCopied(string folder) =>
+        IsCopied(Path.GetFileName(folder), Directory.Exists(folder) ? Directory.GetFiles(folder).Select(file => Path.GetFileName(file)) : []);
+
+    /// <summary>Returns whether the files of a folder are copied as they are.</summary>
+    /// <param name="part">The folder's name.</param>
+    /// <param name="names">The names of its files.</param>
+    public static bool IsCopied(string part, IEnumerable<string> names) => part.StartsWith("tokenizer", StringComparison.Ordinal)
+        || part == "feature_extractor" || names.Contains(SchedulerConfig, StringComparer.Ordinal);
+
+    /// <summary>Returns the parts that the pipeline's description names, with the safety checker.</summary>
+    public static IEnumerable<string> PartsIn(JsonObject index) => index.Select(entry => entry.Key).Where(part => IsListed(index, part));
+
+    /// <summary>Returns what is wrong with the folder of one network; null for one that is imported alone.</summary>
+    /// <param name="config">Its configuration.</param>
+    public static string? FaultOfNetwork(NetworkConfig config) =>
+        config.ClassName is "AutoencoderKL" or "AutoencoderTiny" or "ControlNetModel" ? null
+            : $"it is one network, {config.ClassName}, of a model; import the folder of the whole model, which has a {ModelIndex}. Alone are "
+                + "imported: AutoencoderKL, AutoencoderTiny, ControlNetModel";
 
     /// <summary>Returns the files of a folder that are copied as they are.</summary>
     public static IEnumerable<ImportedFile> CopiesOf(string folder) => Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(
@@ -113,11 +135,9 @@ internal sealed class DiffusersFolder
             return;
         }
         var config = new NetworkConfig(JsonFile.Read(Path.Combine(_path, Config)), Config);
-        if (config.ClassName is not ("AutoencoderKL" or "AutoencoderTiny" or "ControlNetModel"))
+        if (FaultOfNetwork(config) is { } fault)
         {
-            _parts.Faults.Add(
-                $"it is one network, {config.ClassName}, of a model; import the folder of the whole model, which has a {ModelIndex}. Alone are "
-                    + "imported: AutoencoderKL, AutoencoderTiny, ControlNetModel");
+            _parts.Faults.Add(fault);
             return;
         }
         ReadPart("", config, weights);
@@ -126,15 +146,19 @@ internal sealed class DiffusersFolder
     private void ReadPipeline(JsonObject index)
     {
         _files.Add(new ImportedFile(ModelIndex, () => File.OpenRead(Path.Combine(_path, ModelIndex))));
+        if (IsListed(index, SafetyChecker) || Directory.Exists(Path.Combine(_path, SafetyChecker)))
+        {
+            _parts.Notes.Add($"{SafetyChecker} is left out: images are not checked");
+        }
         foreach (string directory in Directory.GetDirectories(_path).Order(StringComparer.Ordinal))
         {
             string part = Path.GetFileName(directory), config = Path.Combine(directory, Config);
             bool isListed = IsListed(index, part);
-            if (part == "safety_checker")
+            if (part == SafetyChecker)
             {
-                _parts.Notes.Add($"{part} is left out: images are not checked");
+                continue;
             }
-            else if (WeightSet.Find(directory, _settings.Variant) is { } weights && File.Exists(config))
+            if (WeightSet.Find(directory, _settings.Variant) is { } weights && File.Exists(config))
             {
                 ReadPart(part, new NetworkConfig(JsonFile.Read(config), RelativeName(part, Config)), weights);
             }
@@ -148,8 +172,8 @@ internal sealed class DiffusersFolder
             }
         }
         _parts.Faults.AddRange(
-            index.Select(entry => entry.Key).Where(part => IsListed(index, part) && !Directory.Exists(Path.Combine(_path, part)))
-                .Where(part => part != "safety_checker").Select(part => $"{part}, which {ModelIndex} names, is missing"));
+            PartsIn(index).Where(part => part != SafetyChecker && !Directory.Exists(Path.Combine(_path, part)))
+                .Select(part => $"{part}, which {ModelIndex} names, is missing"));
     }
 
     /// <summary>Returns whether the pipeline's description names a part that the folder should have.</summary>
@@ -165,7 +189,7 @@ internal sealed class DiffusersFolder
     /// <summary>Returns the licence that the model card states (<c>README.md</c>); null for none.</summary>
     private string? License()
     {
-        string card = Path.Combine(_path, "README.md");
+        string card = Path.Combine(_path, Card);
         if (!File.Exists(card))
         {
             return null;

@@ -18,7 +18,7 @@ public sealed class ImportCache(string folder)
     private const int HashLetters = 12;
 
     /// <summary>The ends of the names of files that are imported.</summary>
-    private static readonly string[] Extensions = [".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"];
+    internal static readonly string[] Extensions = [".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"];
 
     /// <summary>Returns whether a model that a caller names is a file that can be imported.</summary>
     public static bool IsFile(string model) => Extensions.Contains(Path.GetExtension(model), StringComparer.Ordinal) && File.Exists(model);

@@ -31,7 +31,7 @@ public static class ImportWriter
     public static void Write(CheckpointSource source, string folder, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
     {
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        RequireFree(folder);
+        RequireNew(folder);
         string unfinished = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.unfinished");
         bool isStopped = false;
         try
@@ -64,8 +64,9 @@ public static class ImportWriter
     }
 
     /// <summary>Requires that a model's folder does not exist.</summary>
+    /// <param name="folder">The folder.</param>
     /// <exception cref="ModelException">It exists.</exception>
-    public static void RequireFree(string folder)
+    public static void RequireNew(string folder)
     {
         if (Path.Exists(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))))
         {
@@ -152,7 +153,7 @@ public static class ImportWriter
         {
             manifest["license"] = license;
         }
-        manifest["source"] = source.Name;
+        manifest["source"] = source.Source;
         manifest["fingerprint"] = Fingerprint(source, unfinished);
         File.WriteAllText(Path.Combine(unfinished, Manifest), manifest.ToJsonString(Readable) + "\n");
     }

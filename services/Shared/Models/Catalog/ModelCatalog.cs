@@ -23,6 +23,9 @@ public sealed class ModelCatalog
     /// <summary>The folder of the models that were imported from files that were used as models. It may not exist.</summary>
     public static string CacheFolder { get; } = Path.Combine(Path.GetDirectoryName(UserFolder)!, "imported");
 
+    /// <summary>The folder of files that were downloaded from a hub, until they are imported. It may not exist.</summary>
+    public static string PulledFolder { get; } = Path.Combine(Path.GetDirectoryName(UserFolder)!, "pulled");
+
     /// <summary>The folder of graphs in the form that the runtime gives them for this processor. It may not exist.</summary>
     public static string OptimizedFolder { get; } = Path.Combine(Path.GetDirectoryName(UserFolder)!, "optimized");
 
@@ -129,7 +132,7 @@ public sealed class ModelCatalog
         if (LooksLikeHubName(wanted))
         {
             throw new ModelException(
-                $"There is no folder {wanted}. If it is a name on a model hub: Brownian does not download models. {ModelExport.HowTo(wanted)}");
+                $"There is no folder {wanted}. If it is a name on a model hub: {ModelExport.HowToPull(wanted)}");
         }
         throw new ModelException(isName ? $"There is no model \"{wanted}\"; {known}" : $"The folder {wanted} does not exist; {known}");
     }

@@ -3,11 +3,11 @@ namespace Brownian.Models.Folders;
 /// <summary>Instructions for importing a model, or for exporting it to ONNX.</summary>
 public static class ModelExport
 {
-    /// <summary>Returns a sentence with the command that exports a model.</summary>
-    /// <param name="source">A folder, a file or a name on a hub.</param>
-    public static string HowTo(string source) =>
-        $"Export it to ONNX first: pip install optimum-onnx diffusers; optimum-cli export onnx --model {Quoted(source)} --task text-to-image FOLDER; "
-        + "then use --model FOLDER (see docs/models.md)";
+    /// <summary>Returns a sentence with the commands that make a model of a repository: the import, and the export of what is not imported.</summary>
+    /// <param name="source">A name on a hub.</param>
+    public static string HowToPull(string source) =>
+        $"Download and import it first: brownian pull {source}; then use --model with the name that it prints (see docs/import.md). What is not "
+        + $"imported can be exported to ONNX: optimum-cli export onnx --model {source} --task text-to-image FOLDER (see docs/models.md)";
 
     /// <summary>Returns a sentence for a folder of checkpoints.</summary>
     /// <param name="folder">The folder.</param>

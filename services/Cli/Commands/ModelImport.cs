@@ -1,0 +1,83 @@
+using Brownian.Cli.Output;
+using Brownian.Import.Folders;
+using Brownian.Inference.Sessions;
+using Brownian.Models.Catalog;
+using Brownian.Models.Folders;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary>An import of a checkpoint, with its messages.</summary>
+/// <param name="Name">The model's name.</param>
+/// <param name="Folder">The model's folder, which does not exist yet.</param>
+internal sealed record ModelImport(string Name, string Folder)
+{
+    /// <summary>How the checkpoint is imported.</summary>
+    public required ImportSettings Settings { get; init; }
+
+    /// <summary>Whether the form of the graphs that loads fastest is made, too.</summary>
+    public bool IsOptimized { get; init; }
+
+    /// <summary>Writes a model's folder, and shows the progress.</summary>
+    public static void Write(CheckpointSource checkpoint, string folder, CancellationToken cancellationToken)
+    {
+        var report = new ImportReport();
+        try
+        {
+            ImportWriter.Write(checkpoint, folder, report, cancellationToken);
+        }
+        finally
+        {
+            report.Finish();
+        }
+    }
+
+    /// <summary>Runs it.</summary>
+    /// <param name="source">The diffusers folder or file.</param>
+    /// <param name="cancellationToken">Stops it; the next one continues.</param>
+    /// <returns>The exit code.</returns>
+    public async Task<int> RunAsync(string source, CancellationToken cancellationToken)
+    {
+        using var checkpoint = CheckpointSource.Open(source, Settings);
+        foreach (string note in checkpoint.Notes)
+        {
+            Console.Error.WriteLine(note);
+        }
+        if (Settings.Graphs.QuantizesLinear && (checkpoint.IsNetwork || checkpoint.Parts.Contains(ModelFolder.UpscalerPart)))
+        {
+            throw new FieldFaultException(FieldFault.Of("--precision", ImportOptions.Int8, "float32 for a network alone"));
+        }
+        // An import reads and writes gigabytes.
+        await Task.Yield();
+        if (Settings.Graphs.QuantizesLinear)
+        {
+            await QuantizedImport.WriteAsync(source, Folder, Settings, cancellationToken);
+        }
+        else
+        {
+            Write(checkpoint, Folder, cancellationToken);
+        }
+        if (IsOptimized)
+        {
+            var sessions = new SessionSettings
+            {
+                Optimized = new OptimizedGraphs(ModelCatalog.OptimizedFolder, makes: true, new OptimizationReport()),
+                Stopping = cancellationToken,
+            };
+            foreach (string graph in checkpoint.GraphFiles)
+            {
+                OnnxGraph.Load(Path.Combine(Folder, graph), sessions).Dispose();
+            }
+        }
+        var manifest = ModelManifest.Read(Folder);
+        Console.Out.WriteLine($"{Name}    {manifest.Family}    {Folder}");
+        if (manifest.License is { } license)
+        {
+            Console.Error.WriteLine($"licence: {license}");
+        }
+        string model = ModelCatalog.Create([]).List().Any(known => known.Folder == Path.GetFullPath(Folder)) ? Name : Folder;
+        Console.Error.WriteLine(checkpoint.Parts.Contains(ModelFolder.UpscalerPart)
+            ? $"Try it: brownian upscale photo.png --model {model} -o large.png"
+            : $"Try it: brownian generate \"a red apple\" --model {model} -o apple.png");
+        return ExitCode.Success;
+    }
+}
