@@ -176,7 +176,7 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
     public void A_file_alone_becomes_a_model_with_its_scheduler_and_tokenizer()
     {
         string file = _folder.Combine("made-up.safetensors");
-        MadeUpCheckpoint.WriteFile(file, MadeUpModel.Small);
+        MadeUpCheckpoint.WriteFile(file, MadeUpModel.Small, title: "Made up");
         string folder = Import(file, new ImportSettings(null, Graphs));
 
         using InferenceSession unet = GraphRun.Open(Path.Combine(folder, "unet", "model.onnx"));
@@ -187,6 +187,7 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
         Assert.Equal(49408, JsonFile.Read(Path.Combine(folder, "tokenizer", "vocab.json")).Count);
         Assert.Equal("StableDiffusionPipeline", (string?)JsonFile.Read(Path.Combine(folder, "model_index.json"))["_class_name"]);
         Assert.Equal("Stable Diffusion 1.x/2.x", (string?)JsonFile.Read(Path.Combine(folder, "brownian.json"))["family"]);
+        Assert.Equal("Made up", (string?)JsonFile.Read(Path.Combine(folder, "brownian.json"))["title"]);
     }
 
     [Fact]

@@ -151,6 +151,24 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_is_checked_with_a_picture_and_takes_clip_skip()
+    {
+        ProgramResult import = await RunAsync("import", _checkpoints.Folder("tiny-sd15"), "--check");
+        Assert.True(import.ExitCode == 0, import.Error);
+        Assert.Matches(@"checked: ""a red apple on a wooden table"", 64x64, 8 steps, [\d.]+ s: levels of \d+ on average", import.Error);
+        ProgramResult inpainting = await RunAsync("import", _checkpoints.Folder("tiny-inpaint"), "--check");
+        Assert.True(inpainting.ExitCode == 0, inpainting.Error);
+        Assert.Contains("not checked, because the model does not draw from a prompt alone", inpainting.Error, StringComparison.Ordinal);
+
+        string[] generate = ["generate", "a red apple", "--model", "tiny-sd15", "--seed", "1", "--steps", "2", "-o", "-", "--clip-skip"];
+        ProgramResult none = await RunAsync([.. generate, "0"]), one = await RunAsync([.. generate, "1"]), many = await RunAsync([.. generate, "99"]);
+        Assert.True(one.ExitCode == 0, one.Error);
+        Assert.NotEqual(none.Output, one.Output);
+        Assert.Equal(2, many.ExitCode);
+        Assert.Contains("clip_skip", many.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Memory_is_spared_where_it_is_short_and_the_command_says_so()
     {
         string[] generate = ["generate", "a red apple", "--seed", "1", "--steps", "1", "-o", "-"];

@@ -80,6 +80,11 @@ internal sealed class ImportOptions
         Description = "Make the form of the graphs that loads fastest on this processor, too; it takes the model's size on the disk again",
     };
 
+    private readonly Option<bool> _check = new("--check")
+    {
+        Description = "Make a picture with the model afterwards, and say what it looks like",
+    };
+
     /// <param name="defaultName">Whose name the model has where none is given, in the help.</param>
     public ImportOptions(string defaultName)
     {
@@ -91,7 +96,7 @@ internal sealed class ImportOptions
     {
         foreach (Option option in (Option[])
         [
-            _name, _to, _variant, _portable, _config, _vae, _textEncoder, _tokenizer, _ema, _prediction, _precision, _optimize,
+            _name, _to, _variant, _portable, _config, _vae, _textEncoder, _tokenizer, _ema, _prediction, _precision, _optimize, _check,
         ])
         {
             command.Options.Add(option);
@@ -185,6 +190,7 @@ internal sealed class ImportOptions
                 PredictionType = parsed.GetValue(_prediction),
             },
             IsOptimized = parsed.GetValue(_optimize),
+            IsChecked = parsed.GetValue(_check),
         };
     }
 

@@ -1,5 +1,6 @@
 using Brownian.Cli.Output;
 using Brownian.Import.Folders;
+using Brownian.Inference.Benchmarking;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
 using Brownian.Models.Folders;
@@ -16,6 +17,9 @@ internal sealed record ModelImport(string Name, string Folder)
 
     /// <summary>Whether the form of the graphs that loads fastest is made, too.</summary>
     public bool IsOptimized { get; init; }
+
+    /// <summary>Whether a picture is made afterwards.</summary>
+    public bool IsChecked { get; init; }
 
     /// <summary>Writes a model's folder, and shows the progress.</summary>
     public static void Write(CheckpointSource checkpoint, string folder, CancellationToken cancellationToken)
@@ -74,10 +78,43 @@ internal sealed record ModelImport(string Name, string Folder)
         {
             Console.Error.WriteLine($"licence: {license}");
         }
+        if (IsChecked)
+        {
+            await CheckAsync(checkpoint, cancellationToken);
+        }
         string model = ModelCatalog.Create([]).List().Any(known => known.Folder == Path.GetFullPath(Folder)) ? Name : Folder;
         Console.Error.WriteLine(checkpoint.Parts.Contains(ModelFolder.UpscalerPart)
             ? $"Try it: brownian upscale photo.png --model {model} -o large.png"
             : $"Try it: brownian generate \"a red apple\" --model {model} -o apple.png");
         return ExitCode.Success;
+    }
+
+    /// <summary>Makes a picture, and says what it looks like.</summary>
+    private async Task CheckAsync(CheckpointSource checkpoint, CancellationToken cancellationToken)
+    {
+        if (checkpoint.IsNetwork || checkpoint.Parts.Contains(ModelFolder.UpscalerPart))
+        {
+            Console.Error.WriteLine("not checked: a network alone makes no picture from a prompt");
+            return;
+        }
+        try
+        {
+            var settings = new SessionSettings { Optimized = new OptimizedGraphs(ModelCatalog.OptimizedFolder, makes: false) };
+            ModelCheck check = await ModelCheck.RunAsync(ModelFolder.Open(Folder), settings, cancellationToken);
+            string facts = string.Create(
+                CultureInfo.InvariantCulture,
+                $"\"{check.Prompt}\", {check.Pixels.Width}x{check.Pixels.Height}, {check.Steps} steps, {check.Time.TotalSeconds:0.0} s: levels of "
+                    + $"{check.Mean:0} on average with a deviation of {check.Deviation:0}, neighbouring pixels correlate by {check.Likeness:0.00}");
+            Console.Error.WriteLine($"checked: {facts}. {check.Result switch
+            {
+                ModelCheckResult.Flat => "That is one colour, not a picture: is the autoencoder the right one (--vae)?",
+                ModelCheckResult.Noise => "That looks like noise, not like a picture: does the model predict something else (--prediction)?",
+                _ => "That looks like a picture",
+            }}");
+        }
+        catch (FieldFaultException exception)
+        {
+            Console.Error.WriteLine($"not checked, because the model does not draw from a prompt alone: {exception.Message}");
+        }
     }
 }

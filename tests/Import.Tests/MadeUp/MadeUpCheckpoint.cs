@@ -40,7 +40,8 @@ internal static partial class MadeUpCheckpoint
     /// <param name="model">The model: Stable Diffusion 1.x, or XL when it has a second text encoder.</param>
     /// <param name="isHalf">Whether the weights are float16, and not float32.</param>
     /// <param name="seed">The seed of the weights.</param>
-    public static void WriteFile(string file, MadeUpModel model, bool isHalf = false, ulong seed = 0)
+    /// <param name="title">The title in the file's metadata; null for none.</param>
+    public static void WriteFile(string file, MadeUpModel model, bool isHalf = false, ulong seed = 0, string? title = null)
     {
         var tensors = new List<(string Name, int[] Shape)>();
         int levels = model.Unet["block_out_channels"]!.AsArray().Count, layers = (int)model.Unet["layers_per_block"]!;
@@ -69,7 +70,7 @@ internal static partial class MadeUpCheckpoint
             tensors.AddRange(Requested("text_encoder_2", projected).Select(InOpenClip).OfType<(string Name, int[] Shape)>()
                 .Select(tensor => ("conditioner.embedders.1.model." + tensor.Name, tensor.Shape)));
         }
-        WriteTensors(file, tensors, isHalf, seed);
+        WriteTensors(file, tensors, isHalf, seed, title);
     }
 
     /// <summary>Writes a diffusers folder.</summary>
@@ -126,9 +127,13 @@ internal static partial class MadeUpCheckpoint
             : tensor.Shape);
     }
 
-    private static void WriteTensors(string file, IReadOnlyList<(string Name, int[] Shape)> tensors, bool isHalf, ulong seed)
+    private static void WriteTensors(string file, IReadOnlyList<(string Name, int[] Shape)> tensors, bool isHalf, ulong seed, string? title = null)
     {
         var header = new JsonObject();
+        if (title is not null)
+        {
+            header["__metadata__"] = new JsonObject { ["modelspec.title"] = title };
+        }
         int size = isHalf ? 2 : sizeof(float);
         long end = 0;
         foreach ((string name, int[] shape) in tensors)

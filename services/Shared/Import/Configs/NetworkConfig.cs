@@ -31,6 +31,14 @@ public sealed class NetworkConfig(JsonObject json, string source)
     /// <summary>Returns the configuration as JSON.</summary>
     public override string ToString() => json.ToJsonString(Readable) + "\n";
 
+    /// <summary>Returns the configuration as text, with a further key whose value is true.</summary>
+    public string With(string key)
+    {
+        JsonObject extended = json.DeepClone().AsObject();
+        extended[key] = true;
+        return extended.ToJsonString(Readable) + "\n";
+    }
+
     /// <summary>Returns whether a key is there and not null.</summary>
     public bool Has(string key) => json[key] is not null;
 

@@ -32,6 +32,9 @@ public sealed class CheckpointSource : IDisposable
     /// <summary>The names of the graphs' folders.</summary>
     public IReadOnlyList<string> Parts => [.. Graphs.Select(graph => graph.Part)];
 
+    /// <summary>The title that the checkpoint states; null for none.</summary>
+    public string? Title { get; internal init; }
+
     /// <summary>The paths of the graphs' files in the model's folder.</summary>
     public IReadOnlyList<string> GraphFiles => [.. Graphs.Select(graph => System.IO.Path.Combine(graph.Part, GraphBuilder.FileName))];
 

@@ -149,6 +149,10 @@ public static class ImportWriter
             ModelFamilies.Require(model);
             manifest["family"] = ModelFamilies.NameOf(ModelFamilies.Read(model));
         }
+        if (source.Title is { Length: > 0 } title)
+        {
+            manifest["title"] = title;
+        }
         if (source.License is { } license)
         {
             manifest["license"] = license;

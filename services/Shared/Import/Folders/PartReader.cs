@@ -3,6 +3,7 @@ using Brownian.Import.Configs;
 using Brownian.Import.Networks;
 using Brownian.Import.Networks.Unet;
 using Brownian.Import.Weights;
+using Brownian.Models.Facts;
 
 namespace Brownian.Import.Folders;
 
@@ -135,7 +136,8 @@ internal sealed class PartReader(GraphOptions graphs)
                     _faults.Add($"{parameters.Source} has no {constant}");
                 }
             }
-            _built.Add(new ImportedGraph(folder, graph, config.ToString(), files));
+            _built.Add(new ImportedGraph(
+                folder, graph, name == "CLIPTextModel" ? config.With(ModelFacts.NormedStates) : config.ToString(), files));
         }
     }
 }

@@ -37,6 +37,7 @@ internal static class SingleFile
             return new CheckpointSource(Path.GetFullPath(file), parts, reader.Files, reader.Sets)
             {
                 License = set.Metadata.GetValueOrDefault("modelspec.license"),
+                Title = set.Metadata.GetValueOrDefault("modelspec.title"),
                 Identity = CheckpointSource.IdentityOf(settings, [file, .. others.OfType<string>().SelectMany(FilesIn)]),
             };
         }

@@ -1,5 +1,6 @@
 using Brownian.Import.Configs;
 using Brownian.Import.Weights;
+using Brownian.Models.Facts;
 
 namespace Brownian.Import.Networks;
 
@@ -53,6 +54,12 @@ internal static class ClipText
         if (!isProjected)
         {
             graph.Output("pooler_output", pooled, "batch_size", width);
+        }
+        for (int i = 1; !isProjected && i < clip.Layers; i++)
+        {
+            // What the reference uses when it leaves the last layers out (clip_skip).
+            Value normal = graph.LayerNorm(Norm, hidden[i], clip.Width, clip.Epsilon);
+            graph.Output($"{ModelFacts.NormedStates}.{i}", normal, "batch_size", "sequence_length", width);
         }
         for (int i = 0; i < hidden.Count; i++)
         {

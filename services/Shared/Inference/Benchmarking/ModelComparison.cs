@@ -1,8 +1,6 @@
-using System.Text.Json.Nodes;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Families;
 using Brownian.Models.Folders;
-using Brownian.Requests;
 
 namespace Brownian.Inference.Benchmarking;
 
@@ -41,34 +39,13 @@ public static class ModelComparison
         var images = new List<GeneratedImage>();
         for (int i = 0; i < Prompts.Count; i++)
         {
-            await foreach (GeneratedImage image in generator.GenerateAsync(Resolve(generator, i), null, cancellationToken).ConfigureAwait(false))
+            ResolvedRequest request = TrialRequest.Resolve(generator, Prompts[i], (ulong)i, Steps, MaxSide);
+            await foreach (GeneratedImage image in generator.GenerateAsync(request, null, cancellationToken).ConfigureAwait(false))
             {
                 images.Add(image);
             }
         }
         return images;
-    }
-
-    private static ResolvedRequest Resolve(ImageGenerator generator, int prompt)
-    {
-        var request = new JsonObject { ["prompt"] = Prompts[prompt], ["seed"] = prompt, ["steps"] = Steps };
-        ResolvedRequest usual = generator.Resolve(RequestReader.Read(request));
-        (int width, int height) = (usual.Width, usual.Height);
-        while (Math.Max(width, height) > MaxSide)
-        {
-            (width, height) = (width / 2, height / 2);
-        }
-        request["width"] = width;
-        request["height"] = height;
-        try
-        {
-            return generator.Resolve(RequestReader.Read(request));
-        }
-        catch (FieldFaultException)
-        {
-            // The model draws its usual size only.
-            return usual;
-        }
     }
 
     private static ModelDifference Compare(string prompt, GeneratedImage expected, GeneratedImage actual)

@@ -1,6 +1,7 @@
 using Brownian.Formats.Files;
 using Brownian.Formats.Tensors;
 using Brownian.Inference.Sessions;
+using Brownian.Models.Facts;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Inference.Engines;
@@ -8,13 +9,14 @@ namespace Brownian.Inference.Engines;
 /// <summary>A CLIP text encoder's graph: token ids to embeddings. Not safe for concurrent use.</summary>
 internal sealed class ClipTextGraph : IDisposable
 {
-    private const string HiddenState = "hidden_states.";
+    private const string HiddenState = "hidden_states.", NormedState = ModelFacts.NormedStates + ".";
 
     private readonly GraphTensor _ids;
     private readonly string _last;
     private readonly string? _pooled;
     private readonly bool _isXl;
     private readonly int _layers;
+    private readonly int _normed;
 
     /// <param name="graph">The graph.</param>
     /// <param name="isXl">Whether the embeddings are the output of the layer before the last one, without its norm.</param>
@@ -28,12 +30,8 @@ internal sealed class ClipTextGraph : IDisposable
             ? ids
             : throw new ModelException($"{graph.File} is not a text encoder: it has no input input_ids of int64 or int32");
         _last = graph.FindOutput("last_hidden_state")?.Name ?? throw Lacks("last_hidden_state");
-        int[] hidden =
-        [
-            .. graph.Outputs.Where(output => output.Name.StartsWith(HiddenState, StringComparison.Ordinal))
-                .Select(output => int.TryParse(output.Name.AsSpan(HiddenState.Length), CultureInfo.InvariantCulture, out int layer) ? layer : -1),
-        ];
-        _layers = hidden.Length == 0 ? 0 : hidden.Max();
+        _layers = LastOf(HiddenState);
+        _normed = LastOf(NormedState);
         if (isXl && _layers < 1)
         {
             throw Lacks("hidden_states.0, hidden_states.1, ..., of which Stable Diffusion XL uses the last but one");
@@ -47,10 +45,10 @@ internal sealed class ClipTextGraph : IDisposable
     public int? FixedWindow => _ids.Fixed(1);
 
     /// <summary>
-    /// The number of further last layers that can be left out. It is 0 outside XL: the reference applies the encoder's last norm to the layer that it
-    /// uses, and graphs output layers without it.
+    /// The number of further last layers that can be left out. Outside XL the reference applies the encoder's last norm to the layer that it uses:
+    /// only graphs of imports output layers with it.
     /// </summary>
-    public int MaxClipSkip => _isXl ? _layers - 1 : 0;
+    public int MaxClipSkip => _isXl ? _layers - 1 : _normed;
 
     /// <summary>Returns the embeddings of token ids.</summary>
     /// <param name="ids">The ids; as many as the window.</param>
@@ -76,7 +74,9 @@ internal sealed class ClipTextGraph : IDisposable
         {
             largest = Math.Max(largest, id);
         }
-        string embedding = _isXl ? string.Create(CultureInfo.InvariantCulture, $"{HiddenState}{_layers - 1 - skip}") : _last;
+        string embedding = _isXl ? string.Create(CultureInfo.InvariantCulture, $"{HiddenState}{_layers - 1 - skip}")
+            : skip > 0 ? string.Create(CultureInfo.InvariantCulture, $"{NormedState}{_normed + 1 - skip}")
+            : _last;
         try
         {
             using IDisposableReadOnlyCollection<OrtValue> outputs =
@@ -119,6 +119,11 @@ internal sealed class ClipTextGraph : IDisposable
     public void Dispose() => Graph.Dispose();
 
     private static Tensor First(Tensor all, int rows) => new(all.Values[..(all.Values.Length / rows)], [1, .. all.Shape.Skip(1)]);
+
+    /// <summary>Returns the largest number behind a beginning of outputs' names; 0 without one.</summary>
+    private int LastOf(string beginning) => Graph.Outputs.Where(output => output.Name.StartsWith(beginning, StringComparison.Ordinal))
+        .Select(output => int.TryParse(output.Name.AsSpan(beginning.Length), CultureInfo.InvariantCulture, out int layer) ? layer : 0)
+        .Append(0).Max();
 
     private ModelException Lacks(string output) =>
         new(

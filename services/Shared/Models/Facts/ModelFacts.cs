@@ -25,6 +25,12 @@ public sealed record ModelFacts
     /// <summary>Pixels per side of one latent in every VAE of the family so far.</summary>
     private const int DefaultScale = 8;
 
+    /// <summary>
+    /// The beginning of the names of a CLIP text encoder's outputs of earlier layers behind its last norm, and the key of the configuration of graphs
+    /// that have them.
+    /// </summary>
+    public const string NormedStates = "normed_hidden_states";
+
     /// <summary>The family of folders that state none.</summary>
     public const string DefaultFamily = "stable-diffusion";
 
@@ -220,13 +226,15 @@ public sealed record ModelFacts
     };
 
     /// <summary>
-    /// The largest clip skip. XL reads the layer before the last one. The graphs of other models output no other layer, so their limit is 0.
+    /// The largest clip skip. XL reads the layer before the last one. Other models read layers behind the encoder's last norm: graphs of imports
+    /// output them and their configuration says so, others do not, and their limit is 0.
     /// </summary>
     private static int? ReadMaxClipSkip(ModelFolder model)
     {
         if (!model.Graphs.ContainsKey("text_encoder_2"))
         {
-            return 0;
+            return model.Graphs.TryGetValue("text_encoder", out GraphFile? encoder) && encoder.Config?[NormedStates] is JsonValue value
+                && value.TryGetValue(out bool hasNormed) && hasNormed && encoder.Integer("num_hidden_layers") is >= 1 and int all ? all - 1 : 0;
         }
         int?[] layers =
         [
