@@ -27,6 +27,7 @@ internal static class Unet2D
         if (shape.Down.Concat(shape.Up).Any(type => type.Attention is BlockAttention.Transformer or BlockAttention.AddedText))
         {
             config.Refuse("down_block_types", "blocks that attend to no text");
+            return graph;
         }
         config.Only("attn_norm_num_groups", "null");
         int channelsIn = config.Integer("in_channels", 3), channelsOut = config.Integer("out_channels", 3);
