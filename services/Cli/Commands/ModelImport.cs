@@ -46,7 +46,7 @@ internal sealed record ModelImport(string Name, string Folder)
         {
             Console.Error.WriteLine(note);
         }
-        if (Settings.Graphs.QuantizesLinear && (checkpoint.IsNetwork || checkpoint.Parts.Contains(ModelFolder.UpscalerPart)))
+        if (Settings.Graphs.QuantizesLinear && !checkpoint.IsDrawing)
         {
             throw new FieldFaultException(FieldFault.Of("--precision", ImportOptions.Int8, "float32 for a network alone"));
         }
@@ -92,7 +92,7 @@ internal sealed record ModelImport(string Name, string Folder)
     /// <summary>Makes a picture, and says what it looks like.</summary>
     private async Task CheckAsync(CheckpointSource checkpoint, CancellationToken cancellationToken)
     {
-        if (checkpoint.IsNetwork || checkpoint.Parts.Contains(ModelFolder.UpscalerPart))
+        if (!checkpoint.IsDrawing)
         {
             Console.Error.WriteLine("not checked: a network alone makes no picture from a prompt");
             return;

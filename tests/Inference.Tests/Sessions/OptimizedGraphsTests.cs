@@ -1,3 +1,4 @@
+using Brownian.Adapters;
 using Brownian.Formats.Files;
 using Brownian.Inference.Sessions;
 using Brownian.Inference.Tests.Adapters;
@@ -84,6 +85,31 @@ public sealed class OptimizedGraphsTests : IDisposable, IProgress<OptimizedGraph
         Assert.Empty(Directory.GetDirectories(Cache));
         Assert.Equal(plain, Decode(forms));
         Assert.Equal(2, _made.Count);
+    }
+
+    [Fact]
+    public void The_form_with_adapters_is_found_by_their_key_before_weights_are_merged_wherever_the_merged_weights_were()
+    {
+        var settings = new SessionSettings(Threads: 1) { Optimized = new OptimizedGraphs(Cache, makes: true, this) };
+        GraphFile encoder = GoldenData.Model("tiny-sd15").Require("text_encoder");
+        AdapterSet set = GoldenData.Adapters(GoldenData.Case("lora-sd15-text-encoder"));
+        int merges = 0;
+        for (int i = 0; i < 3; i++)
+        {
+            // The merged weights are in another temporary folder every time.
+            OnnxGraph.Load(encoder.File, set.KeyOf("text_encoder")!, Patch, settings).Dispose();
+            Assert.Equal((1, 1), (merges, _made.Count));
+        }
+        OnnxGraph.Load(encoder.File, settings).Dispose();
+        Assert.Equal((1, 2), (merges, _made.Count));
+        OnnxGraph.Load(encoder.File, "other", Patch, settings).Dispose();
+        Assert.Equal((2, 3), (merges, _made.Count));
+
+        PatchedGraph Patch()
+        {
+            merges++;
+            return set.Patch("text_encoder", GraphWeights.Read(encoder.File), inlineLimit: 0);
+        }
     }
 
     [Fact]

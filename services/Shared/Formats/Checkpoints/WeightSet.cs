@@ -41,12 +41,10 @@ public sealed class WeightSet : IDisposable
     /// files of variants has the first of them read.
     /// </param>
     /// <returns>The path of the file or index; null when there is none.</returns>
-    public static string? Find(string folder, string? variant)
-    {
-        return Directory.Exists(folder) && Choose(Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)), variant) is { } found
+    public static string? Find(string folder, string? variant) =>
+        Directory.Exists(folder) && Choose(Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)), variant) is { } found
             ? Path.Combine(folder, found)
             : null;
-    }
 
     /// <summary>Chooses the weights among the files of a part's folder, as <see cref="Find"/> does.</summary>
     /// <param name="names">The names of the folder's files.</param>

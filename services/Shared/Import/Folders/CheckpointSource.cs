@@ -1,5 +1,6 @@
 using Brownian.Formats.Checkpoints;
 using Brownian.Formats.Files;
+using Brownian.Models.Folders;
 
 namespace Brownian.Import.Folders;
 
@@ -22,6 +23,9 @@ public sealed class CheckpointSource : IDisposable
 
     /// <summary>Whether the checkpoint is one network, and not a pipeline's.</summary>
     public bool IsNetwork { get; internal init; }
+
+    /// <summary>Whether the checkpoint is a model of a family that draws, and not one network or an upscaler.</summary>
+    public bool IsDrawing => !IsNetwork && !Parts.Contains(ModelFolder.UpscalerPart);
 
     /// <summary>The licence that the checkpoint states; null for none.</summary>
     public string? License { get; internal set; }

@@ -99,12 +99,9 @@ internal sealed class EngineLoader(SessionSettings settings, AdapterGraphs graph
 
     private OnnxGraph LoadGraph(ModelFolder model, string part, AdapterSet? set)
     {
-        if (set?.KeyOf(part) is null)
-        {
-            return OnnxGraph.Load(model.Require(part).File, settings);
-        }
-        using PatchedGraph patched = set.Patch(part, graphs.Weights(model)[part]);
-        return OnnxGraph.Load(patched, settings);
+        string file = model.Require(part).File;
+        return set?.KeyOf(part) is { } key ? OnnxGraph.Load(file, key, () => set.Patch(part, graphs.Weights(model)[part]), settings)
+            : OnnxGraph.Load(file, settings);
     }
 
     private JointTextEncoder LoadJointTextEncoder(ModelFolder model, ModelFacts facts, TextFacts text)

@@ -49,34 +49,43 @@ public sealed partial class OnnxGraph : IDisposable
         {
             throw new ModelException($"{file} is {mistaken}");
         }
-        return Load(file, settings, options => new InferenceSession(file, options), (forms, load) => forms.Find(file, load));
+        return Load(file, "", settings, options => new InferenceSession(file, options));
     }
 
     /// <summary>Loads a graph with changed weights. The patched graph is not needed after loading.</summary>
     /// <param name="graph">The changed graph; still owned by the caller.</param>
     /// <param name="settings">The session settings.</param>
     /// <exception cref="ModelException">The graph is damaged, or needs an operator that the device's provider does not support.</exception>
-    public static OnnxGraph Load(PatchedGraph graph, SessionSettings settings) => Load(
-        graph.FilePath,
-        settings,
-        options =>
+    public static OnnxGraph Load(PatchedGraph graph, SessionSettings settings) => Load(graph.FilePath, settings, options => Open(graph, options));
+
+    /// <summary>Loads a graph with weights that adapters change, which is not done where the changed graph's optimised form is there.</summary>
+    /// <param name="file">The <c>.onnx</c> file.</param>
+    /// <param name="adapters">The key of the adapters: <see cref="AdapterSet.KeyOf"/>.</param>
+    /// <param name="patch">Returns the changed graph.</param>
+    /// <param name="settings">The session settings.</param>
+    /// <exception cref="ModelException">The graph is damaged, or needs an operator that the device's provider does not support.</exception>
+    public static OnnxGraph Load(string file, string adapters, Func<PatchedGraph> patch, SessionSettings settings) =>
+        Load(file, adapters, settings, options =>
         {
-            if (graph.ExternalFolder is { } folder)
-            {
-                options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
-            }
-            return new InferenceSession(graph.Bytes, options);
-        },
-        (forms, load) => forms.Find(graph, load));
+            using PatchedGraph graph = patch();
+            return Open(graph, options);
+        });
+
+    private static InferenceSession Open(PatchedGraph graph, SessionOptions options)
+    {
+        if (graph.ExternalFolder is { } folder)
+        {
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+        }
+        return new InferenceSession(graph.Bytes, options);
+    }
 
     /// <summary>Loads a graph, in its optimised form where there is one.</summary>
-    private static OnnxGraph Load(
-        string file, SessionSettings settings, Func<SessionOptions, InferenceSession> create,
-        Func<OptimizedGraphs, Action<SessionOptions>, string?> find)
+    private static OnnxGraph Load(string file, string adapters, SessionSettings settings, Func<SessionOptions, InferenceSession> create)
     {
         OrtRuntime.Start();
         string? form = settings.Optimized is { } forms && settings.Device.Kind == DeviceKind.Cpu
-            ? find(forms, options => Load(file, settings, create, options).Dispose()) : null;
+            ? forms.Find(file, adapters, options => Load(file, settings, create, options).Dispose()) : null;
         if (form is not null)
         {
             try

@@ -33,13 +33,33 @@ public sealed class OptimizedGraphs(string folder, bool makes, IProgress<Optimiz
 
     /// <summary>Returns the optimised form of a graph: one that was there, or one that is made now; null for none.</summary>
     /// <param name="file">The graph's file.</param>
+    /// <param name="adapters">The key of the adapters that change its weights (<see cref="AdapterSet.KeyOf"/>); empty for none.</param>
     /// <param name="load">Loads the graph into a session with some options, and disposes both.</param>
-    internal string? Find(string file, Action<SessionOptions> load) => Find(file, () => KeyOf(file), load);
-
-    /// <summary>Returns the optimised form of a graph with changed weights: one that was there, or one that is made now; null for none.</summary>
-    /// <param name="graph">The graph.</param>
-    /// <param name="load">Loads the graph into a session with some options, and disposes both.</param>
-    internal string? Find(PatchedGraph graph, Action<SessionOptions> load) => Find(graph.FilePath, () => KeyOf(graph), load);
+    internal string? Find(string file, string adapters, Action<SessionOptions> load)
+    {
+        if (!makes && !Directory.Exists(folder))
+        {
+            return null;
+        }
+        try
+        {
+            string entry = Path.Combine(folder, KeyOf(file, adapters)), form = Path.Combine(entry, GraphFile);
+            if (!File.Exists(form))
+            {
+                if (!makes)
+                {
+                    return null;
+                }
+                Make(file, entry, load);
+            }
+            CacheEntries.Touch(entry);
+            return form;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"the optimised form of {file} cannot be kept in {folder}: {exception.Message}", exception);
+        }
+    }
 
     /// <summary>Sets the options of a session that loads an optimised form.</summary>
     internal static void Use(SessionOptions options) => options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL;
@@ -47,23 +67,12 @@ public sealed class OptimizedGraphs(string folder, bool makes, IProgress<Optimiz
     /// <summary>Removes a damaged form.</summary>
     internal static void Remove(string form) => Directory.Delete(Path.GetDirectoryName(form)!, recursive: true);
 
-    private static string KeyOf(string file)
+    private static string KeyOf(string file, string adapters)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         AppendMachine(hash);
-        AppendFolder(hash, Path.GetDirectoryName(file)!, Path.GetFileName(file));
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
-
-    private static string KeyOf(PatchedGraph graph)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        AppendMachine(hash);
-        hash.AppendData(graph.Bytes);
-        if (graph.ExternalFolder is { } external)
-        {
-            AppendFolder(hash, external, "");
-        }
+        AppendFiles(hash, file);
+        Append(hash, adapters);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
@@ -91,11 +100,11 @@ public sealed class OptimizedGraphs(string folder, bool makes, IProgress<Optimiz
     /// Appends names, lengths, times and pieces of the files of a graph. Weights of gigabytes are not read whole at every start; files that differ
     /// have other times, or weights that differ nearly everywhere.
     /// </summary>
-    private static void AppendFolder(IncrementalHash hash, string folder, string graph)
+    private static void AppendFiles(IncrementalHash hash, string graph)
     {
         byte[] piece = new byte[SampleBytes];
-        foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal)
-            .Where(file => file.Name == graph || file.Extension is not (".json" or ".onnx" or ".npy")))
+        foreach (FileInfo file in new DirectoryInfo(Path.GetDirectoryName(graph)!).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal)
+            .Where(file => file.Name == Path.GetFileName(graph) || file.Extension is not (".json" or ".onnx" or ".npy")))
         {
             using FileStream stream = file.OpenRead();
             Append(hash, string.Create(CultureInfo.InvariantCulture, $"{file.Name} {stream.Length} {file.LastWriteTimeUtc.Ticks}\n"));
@@ -109,32 +118,6 @@ public sealed class OptimizedGraphs(string folder, bool makes, IProgress<Optimiz
     }
 
     private static void Append(IncrementalHash hash, string text) => hash.AppendData(Encoding.UTF8.GetBytes(text));
-
-    private string? Find(string file, Func<string> keyOf, Action<SessionOptions> load)
-    {
-        if (!makes && !Directory.Exists(folder))
-        {
-            return null;
-        }
-        try
-        {
-            string entry = Path.Combine(folder, keyOf()), form = Path.Combine(entry, GraphFile);
-            if (!File.Exists(form))
-            {
-                if (!makes)
-                {
-                    return null;
-                }
-                Make(file, entry, load);
-            }
-            CacheEntries.Touch(entry);
-            return form;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelException($"the optimised form of {file} cannot be kept in {folder}: {exception.Message}", exception);
-        }
-    }
 
     private void Make(string file, string entry, Action<SessionOptions> load)
     {
