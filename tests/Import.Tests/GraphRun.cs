@@ -37,4 +37,12 @@ internal static class GraphRun
         }
         return largest;
     }
+
+    /// <summary>Returns the root mean square of the differences of two lists of numbers, as a share of that of the first list.</summary>
+    public static double RelativeDifference(float[] expected, float[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        return Math.Sqrt(
+            expected.Zip(actual, (one, other) => Math.Pow(one - other, 2)).Sum() / expected.Sum(value => (double)value * value));
+    }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Formats.Images;
+using Brownian.Formats.Onnx;
 using Brownian.Imaging;
 using Brownian.Import.Tests;
 using Brownian.Import.Tests.MadeUp;
@@ -138,6 +139,46 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_of_16_bits_is_compared_with_float32_and_takes_adapters()
+    {
+        ProgramResult import = await RunAsync("import", _checkpoints.Folder("tiny-sdxl"), "--precision", "float16", "--name", "small");
+        Assert.True(import.ExitCode == 0, import.Error);
+        Assert.Equal(3, import.Error.Split("latents differ from float32 by 0.").Length - 1);
+        Assert.Contains("the autoencoder stays in float32", import.Error, StringComparison.Ordinal);
+        string lora = Repository.Combine("tests", "Golden.Tests", "Data", "loras", "sdxl-peft.safetensors");
+        string[] generate = ["generate", "a red apple", "--model", "small", "--seed", "1", "--steps", "2", "-o", "-"];
+        ProgramResult plain = await RunAsync(generate), adapted = await RunAsync([.. generate, "--lora", lora]);
+        Assert.True(adapted.ExitCode == 0, adapted.Error);
+        Assert.NotEqual(plain.Output, adapted.Output);
+
+        ProgramResult alone = await RunAsync(
+            "import", Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), "--precision", "float16", "--name", "control");
+        Assert.True(alone.ExitCode == 0, alone.Error);
+        Assert.Contains("not compared with float32: a network alone makes no picture from a prompt", alone.Error, StringComparison.Ordinal);
+        ProgramResult refused = await RunAsync(
+            "import", Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), "--precision", "int8", "--name", "other");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("allowed: float32, float16 for a network alone", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_comparison_the_convolutions_stay_in_float32()
+    {
+        ProgramResult import = await RunAsync(
+            "import", _checkpoints.Folder("tiny-sd15"), "--precision", "int8", "--no-comparison", "--name", "small");
+        Assert.True(import.ExitCode == 0, import.Error);
+        Assert.DoesNotContain("differ from float32", import.Error, StringComparison.Ordinal);
+        OnnxInitializer[] weights =
+        [
+            .. OnnxStructure.Read(_folder.Combine("brownian", "models", "small", "unet", "model.onnx")).Initializers
+                .Where(weight => weight.Name.EndsWith(".weight", StringComparison.Ordinal)),
+        ];
+        Assert.Contains(weights, weight => weight.Type == OnnxInitializer.Float32 && weight.Shape.Count == 4);
+        Assert.Contains(weights, weight => weight.Type != OnnxInitializer.Float32);
+        Assert.All(weights, weight => Assert.True(weight.Shape.Count != 4 || weight.Type == OnnxInitializer.Float32, weight.Name));
+    }
+
+    [Fact]
     public async Task Convolutions_stay_in_float32_where_the_difference_is_too_large()
     {
         ProgramResult import = await RunAsync("import", _checkpoints.Folder("tiny-if"), "--precision", "int8", "--name", "small");
@@ -220,7 +261,8 @@ public sealed class ImportTests : IDisposable
     [InlineData("--ema: is only for a single file", ".", "--ema")]
     [InlineData("--name: \"../up\" is not allowed", ".", "--name", "../up")]
     [InlineData("--prediction: \"x0\" is not allowed; allowed: epsilon, v_prediction", ".", "--prediction", "x0")]
-    [InlineData("--precision: \"int4\" is not allowed; allowed: float32, int8", ".", "--precision", "int4")]
+    [InlineData("--precision: \"int4\" is not allowed; allowed: float32, float16, int8", ".", "--precision", "int4")]
+    [InlineData("--no-comparison: is only for --precision float16 and int8", ".", "--no-comparison")]
     [InlineData("--portable: cannot be given with --precision int8", ".", "--precision", "int8", "--portable")]
     [InlineData("--config: \"nowhere\" is not allowed; allowed: a diffusers folder that exists", ".", "--config", "nowhere")]
     [InlineData("--vae: \"nowhere\" is not allowed; allowed: a file or folder that exists", ".", "--vae", "nowhere")]

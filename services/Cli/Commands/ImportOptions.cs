@@ -11,7 +11,9 @@ internal sealed class ImportOptions
     /// <summary>The precision of weights of 8 bits.</summary>
     public const string Int8 = "int8";
 
-    private static readonly string[] Precisions = ["float32", Int8];
+    private const string Float32 = "float32", Float16 = "float16";
+
+    private static readonly string[] Precisions = [Float32, Float16, Int8];
     private static readonly string[] Predictions = ["epsilon", "v_prediction"];
 
     private readonly Option<string?> _name;
@@ -75,6 +77,12 @@ internal sealed class ImportOptions
         HelpName = string.Join('|', Precisions),
     };
 
+    private readonly Option<bool> _noComparison = new("--no-comparison")
+    {
+        Description = "With float16 or int8: do not compare images with those of float32, which takes the disk and the memory of the float32 model; "
+            + "the convolutions of int8 stay in float32",
+    };
+
     private readonly Option<bool> _optimize = new("--optimize")
     {
         Description = "Make the form of the graphs that loads fastest on this processor, too; it takes the model's size on the disk again",
@@ -96,7 +104,7 @@ internal sealed class ImportOptions
     {
         foreach (Option option in (Option[])
         [
-            _name, _to, _variant, _portable, _config, _vae, _textEncoder, _tokenizer, _ema, _prediction, _precision, _optimize, _check,
+            _name, _to, _variant, _portable, _config, _vae, _textEncoder, _tokenizer, _ema, _prediction, _precision, _noComparison, _optimize, _check,
         ])
         {
             command.Options.Add(option);
@@ -126,6 +134,10 @@ internal sealed class ImportOptions
         if (parsed.GetValue(_precision) is { } precision && !Precisions.Contains(precision))
         {
             faults.Add(FieldFault.Of("--precision", precision, string.Join(", ", Precisions)));
+        }
+        if (parsed.GetValue(_noComparison) && PrecisionOf(parsed) == Float32)
+        {
+            faults.Add(new FieldFault("--no-comparison", "is only for --precision float16 and int8"));
         }
         if (IsInt8(parsed) && parsed.GetValue(_portable))
         {
@@ -174,12 +186,14 @@ internal sealed class ImportOptions
     public ModelImport Read(ParseResult parsed, string defaultName)
     {
         string name = parsed.GetValue(_name) ?? defaultName;
+        bool isCompared = PrecisionOf(parsed) != Float32 && !parsed.GetValue(_noComparison);
         return new ModelImport(name, Path.Combine(parsed.GetValue(_to) ?? ModelCatalog.UserFolder, name))
         {
             Settings = new ImportSettings(parsed.GetValue(_variant), new GraphOptions(parsed.GetValue(_portable))
             {
+                UsesFloat16 = PrecisionOf(parsed) == Float16,
                 QuantizesLinear = IsInt8(parsed),
-                QuantizesConvolutions = IsInt8(parsed),
+                QuantizesConvolutions = IsInt8(parsed) && isCompared,
             })
             {
                 TextEncoders = parsed.GetValue(_textEncoder) ?? [],
@@ -189,10 +203,13 @@ internal sealed class ImportOptions
                 UsesAverages = parsed.GetValue(_ema),
                 PredictionType = parsed.GetValue(_prediction),
             },
+            IsCompared = isCompared,
             IsOptimized = parsed.GetValue(_optimize),
             IsChecked = parsed.GetValue(_check),
         };
     }
 
-    private bool IsInt8(ParseResult parsed) => parsed.GetValue(_precision) == Int8;
+    private string PrecisionOf(ParseResult parsed) => parsed.GetValue(_precision) ?? Float32;
+
+    private bool IsInt8(ParseResult parsed) => PrecisionOf(parsed) == Int8;
 }

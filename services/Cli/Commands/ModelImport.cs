@@ -18,6 +18,9 @@ internal sealed record ModelImport(string Name, string Folder)
     /// <summary>Whether the form of the graphs that loads fastest is made, too.</summary>
     public bool IsOptimized { get; init; }
 
+    /// <summary>Whether images of the precision are compared with those of float32.</summary>
+    public bool IsCompared { get; init; }
+
     /// <summary>Whether a picture is made afterwards.</summary>
     public bool IsChecked { get; init; }
 
@@ -48,17 +51,21 @@ internal sealed record ModelImport(string Name, string Folder)
         }
         if (Settings.Graphs.QuantizesLinear && !checkpoint.IsDrawing)
         {
-            throw new FieldFaultException(FieldFault.Of("--precision", ImportOptions.Int8, "float32 for a network alone"));
+            throw new FieldFaultException(FieldFault.Of("--precision", ImportOptions.Int8, "float32, float16 for a network alone"));
         }
         // An import reads and writes gigabytes.
         await Task.Yield();
-        if (Settings.Graphs.QuantizesLinear)
+        if (IsCompared && checkpoint.IsDrawing)
         {
-            await QuantizedImport.WriteAsync(source, Folder, Settings, cancellationToken);
+            await PrecisionImport.WriteAsync(source, Folder, Settings, cancellationToken);
         }
         else
         {
             Write(checkpoint, Folder, cancellationToken);
+            if (IsCompared)
+            {
+                Console.Error.WriteLine("not compared with float32: a network alone makes no picture from a prompt");
+            }
         }
         if (IsOptimized)
         {
@@ -83,9 +90,12 @@ internal sealed record ModelImport(string Name, string Folder)
             await CheckAsync(checkpoint, cancellationToken);
         }
         string model = ModelCatalog.Create([]).List().Any(known => known.Folder == Path.GetFullPath(Folder)) ? Name : Folder;
-        Console.Error.WriteLine(checkpoint.Parts.Contains(ModelFolder.UpscalerPart)
-            ? $"Try it: brownian upscale photo.png --model {model} -o large.png"
-            : $"Try it: brownian generate \"a red apple\" --model {model} -o apple.png");
+        if (!checkpoint.IsNetwork)
+        {
+            Console.Error.WriteLine(checkpoint.IsDrawing
+                ? $"Try it: brownian generate \"a red apple\" --model {model} -o apple.png"
+                : $"Try it: brownian upscale photo.png --model {model} -o large.png");
+        }
         return ExitCode.Success;
     }
 

@@ -72,7 +72,12 @@ internal sealed class PartReader(GraphOptions graphs)
                 Add(part, Unet2D.Build(config, parameters, graphs));
                 break;
             case "AutoencoderKL":
-                var autoencoder = new AutoencoderKl(config, parameters, _exact);
+                bool fits = AutoencoderKl.FitsFloat16(config);
+                if (graphs.UsesFloat16 && !fits)
+                {
+                    _notes.Add("the autoencoder stays in float32: its values can exceed the range of float16");
+                }
+                var autoencoder = new AutoencoderKl(config, parameters, fits ? _exact : _exact with { UsesFloat16 = false });
                 Add("vae_encoder", autoencoder.BuildEncoder());
                 Add("vae_decoder", autoencoder.BuildDecoder());
                 break;

@@ -21,6 +21,9 @@ public enum ElementType
     /// <summary>Truth values.</summary>
     Bool = 9,
 
+    /// <summary>16-bit floats.</summary>
+    Float16 = 10,
+
     /// <summary>64-bit floats.</summary>
     Float64 = 11,
 }

@@ -10,12 +10,21 @@ public sealed partial class GraphBuilder
     /// <param name="outputs">The rows of the weight.</param>
     /// <param name="hasBias">Whether the module has a bias.</param>
     /// <param name="isExact">Whether the weight stays in float32 when those of other linear layers are quantised.</param>
-    public Value Linear(string at, Value x, int inputs, int outputs, bool hasBias = true, bool isExact = false)
+    /// <param name="isWide">Whether the product is computed in float32 when others are in float16, because it can exceed that range.</param>
+    public Value Linear(string at, Value x, int inputs, int outputs, bool hasBias = true, bool isExact = false, bool isWide = false)
     {
         if (Options.QuantizesLinear && !isExact)
         {
             return QuantizedLinear(at, x, inputs, outputs, hasBias);
         }
+        _isWide = isWide;
+        Value y = FloatLinear(at, x, inputs, outputs, hasBias);
+        _isWide = false;
+        return y;
+    }
+
+    private Value FloatLinear(string at, Value x, int inputs, int outputs, bool hasBias)
+    {
         Value weight = Weight(at + ".weight", outputs, inputs);
         Value y;
         if (!Options.IsPortable)

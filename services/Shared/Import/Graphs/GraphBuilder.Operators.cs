@@ -91,6 +91,8 @@ public sealed partial class GraphBuilder
     /// <param name="epsilon">Added to the mean of the squares.</param>
     public Value RootMeanSquareNorm(string at, Value x, float epsilon)
     {
+        // Squares exceed the range of float16 early.
+        x = Widen(x);
         Value mean = Node(at, "ReduceMean", [Node(at, "Pow", [x, Scalar(2)]), Constant(-1)], ("keepdims", 1));
         return Divide(at, x, Node(at, "Sqrt", [Add(at, mean, Scalar(epsilon))]));
     }

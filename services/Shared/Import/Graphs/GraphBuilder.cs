@@ -55,6 +55,7 @@ public sealed partial class GraphBuilder
     public Value Input(string name, ElementType type, params ReadOnlySpan<Dimension> sides)
     {
         _graph.Input.Add(Describe(name, type, sides));
+        _types[name] = type;
         return new Value(name);
     }
 
@@ -68,6 +69,7 @@ public sealed partial class GraphBuilder
             // Without a shape, so that it may have any number of dimensions.
             Type = new TypeProto { TensorType = new TensorTypeProto { ElemType = (int)ElementType.Float32 } },
         });
+        _types[name] = ElementType.Float32;
         return new Value(name);
     }
 
@@ -77,7 +79,7 @@ public sealed partial class GraphBuilder
     /// <param name="sides">Its dimensions: numbers, or names of dimensions of any size.</param>
     public void Output(string name, Value value, params ReadOnlySpan<Dimension> sides)
     {
-        _graph.Node.Add(new NodeProto { OpType = "Identity", Name = "output/" + name, Input = { value.Name }, Output = { name } });
+        _graph.Node.Add(new NodeProto { OpType = "Identity", Name = "output/" + name, Input = { Widen(value).Name }, Output = { name } });
         _graph.Output.Add(Describe(name, ElementType.Float32, sides));
     }
 
@@ -94,7 +96,14 @@ public sealed partial class GraphBuilder
     /// <param name="name">Its name.</param>
     /// <param name="stored">The shape that the configuration gives it.</param>
     /// <param name="used">The shape in the graph.</param>
-    public Value Weight(string name, ReadOnlySpan<int> stored, ReadOnlySpan<int> used) => Weight(name, stored, used, WeightEncoding.Float32);
+    public Value Weight(string name, ReadOnlySpan<int> stored, ReadOnlySpan<int> used)
+    {
+        (ElementType type, WeightEncoding encoding) = Options.UsesFloat16
+            ? (ElementType.Float16, WeightEncoding.Float16) : (ElementType.Float32, WeightEncoding.Float32);
+        _types[name] = type;
+        _fixed[name] = null;
+        return Weight(name, stored, used, encoding);
+    }
 
     private Value Weight(string name, ReadOnlySpan<int> stored, ReadOnlySpan<int> used, WeightEncoding encoding)
     {
@@ -179,11 +188,12 @@ public sealed partial class GraphBuilder
         string at, string domain, string op, int outputs, ReadOnlySpan<Value> inputs,
         params ReadOnlySpan<(string Name, object Value)> attributes)
     {
+        Value[] fitted = Options.UsesFloat16 ? Fit(op, inputs) : inputs.ToArray();
         string name = at.Length == 0 ? op : $"{at}/{op}";
         int number = _names[name] = _names.GetValueOrDefault(name) + 1;
         name = number == 1 ? name : $"{name}_{number}";
         var node = new NodeProto { OpType = op, Name = name, Domain = domain };
-        foreach (Value input in inputs)
+        foreach (Value input in fitted)
         {
             node.Input.Add(input.Name);
         }
@@ -198,6 +208,14 @@ public sealed partial class GraphBuilder
             node.Output.Add(values[i].Name);
         }
         _graph.Node.Add(node);
+        if (Options.UsesFloat16)
+        {
+            ElementType type = ResultOf(op, [.. fitted.Select(value => value.IsNone ? default : _types[value.Name])], attributes);
+            foreach (Value value in values)
+            {
+                _types[value.Name] = type;
+            }
+        }
         return values;
     }
 
@@ -281,6 +299,11 @@ public sealed partial class GraphBuilder
             Dims = { shape.ToArray() },
             RawData = ByteString.CopyFrom(bytes),
         });
+        _types[value.Name] = type;
+        if (type == ElementType.Float32)
+        {
+            _fixed[value.Name] = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        }
         if (key is not null)
         {
             _constants[key] = value;

@@ -7,6 +7,11 @@ namespace Brownian.Import.Graphs;
 public sealed record GraphOptions(bool IsPortable = false)
 {
     /// <summary>
+    /// Whether weights are 16-bit floats, and products of matrices, convolutions and attention compute with them. Inputs and outputs stay float32.
+    /// </summary>
+    public bool UsesFloat16 { get; init; }
+
+    /// <summary>
     /// Whether linear layers have weights of 8 bits, with a scale for each block of 32, 64 or 128 inputs, and multiply integers. Not for portable
     /// graphs.
     /// </summary>

@@ -17,6 +17,7 @@ internal sealed record GraphWeight(string Name, IReadOnlyList<int> Shape, Parame
     {
         WeightEncoding.Blocks => Rows * QuantizedWeights.BlocksOf(Columns) * (QuantizedWeights.BlockOf(Columns) + sizeof(float)),
         WeightEncoding.Columns => Parameter.Count + (Rows * sizeof(float)),
+        WeightEncoding.Float16 => Parameter.Count * (sizeof(float) / 2),
         _ => Parameter.Count * sizeof(float),
     };
 

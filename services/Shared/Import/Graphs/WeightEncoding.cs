@@ -6,6 +6,9 @@ internal enum WeightEncoding
     /// <summary>32-bit floats.</summary>
     Float32,
 
+    /// <summary>16-bit floats.</summary>
+    Float16,
+
     /// <summary>
     /// Bytes, 128 more than the quotient of element and scale: <c>[rows, blocks, block size]</c>, with a scale for each block of a row, as
     /// <c>MatMulNBits</c> of ONNX Runtime takes them.

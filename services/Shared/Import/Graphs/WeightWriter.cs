@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Brownian.Formats.Files;
 using Brownian.Import.Onnx;
 using Google.Protobuf;
 
@@ -62,10 +64,13 @@ internal static class WeightWriter
     private static TensorProto WriteFloats(
         GraphWeight weight, FileStream file, float[] values, Action<long>? progress, CancellationToken cancellationToken)
     {
-        TensorProto tensor = Describe(weight.Name, ElementType.Float32, [.. weight.Shape.Select(side => (long)side)]);
+        bool isHalf = weight.Encoding == WeightEncoding.Float16;
+        TensorProto tensor = Describe(
+            weight.Name, isHalf ? ElementType.Float16 : ElementType.Float32, [.. weight.Shape.Select(side => (long)side)]);
         if (weight.Bytes < SmallBytes)
         {
-            tensor.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(weight.Parameter.Read().AsSpan()));
+            float[] whole = weight.Parameter.Read();
+            tensor.RawData = ByteString.CopyFrom(isHalf ? Halves(weight, whole) : MemoryMarshal.AsBytes(whole.AsSpan()));
             progress?.Invoke(weight.Bytes);
             return tensor;
         }
@@ -78,10 +83,27 @@ internal static class WeightWriter
             cancellationToken.ThrowIfCancellationRequested();
             Span<float> part = buffer.AsSpan(0, (int)Math.Min(piece, weight.Parameter.Count - done));
             weight.Parameter.Read(done, part);
-            file.Write(MemoryMarshal.AsBytes(part));
-            progress?.Invoke((long)part.Length * sizeof(float));
+            ReadOnlySpan<byte> bytes = isHalf ? Halves(weight, part) : MemoryMarshal.AsBytes(part);
+            file.Write(bytes);
+            progress?.Invoke(bytes.Length);
         }
         return tensor;
+    }
+
+    /// <summary>Rounds elements to 16 bits, in their own memory.</summary>
+    private static ReadOnlySpan<byte> Halves(GraphWeight weight, Span<float> values)
+    {
+        if (TensorPrimitives.MaxMagnitude<float>(values) is var largest && Math.Abs(largest) > (float)Half.MaxValue)
+        {
+            throw new ModelException(string.Create(
+                CultureInfo.InvariantCulture, $"{weight.Name} has the element {largest}, beyond float16; import with --precision float32"));
+        }
+        Span<Half> halves = MemoryMarshal.Cast<float, Half>(values)[..values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            halves[i] = (Half)values[i];
+        }
+        return MemoryMarshal.AsBytes(halves);
     }
 
     private static TensorProto[] WriteBlocks(GraphWeight weight, FileStream file, CancellationToken cancellationToken)

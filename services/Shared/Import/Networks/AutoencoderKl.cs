@@ -53,6 +53,17 @@ internal sealed class AutoencoderKl
         _midAttends = config.Flag("mid_block_add_attention", true);
     }
 
+    /// <summary>
+    /// Returns whether an autoencoder computes in float16 without exceeding its range: those of Stable Diffusion 1 and 2, which are told by their
+    /// factor, and those that say so (<c>force_upcast</c>). That of XL does not, and for later ones it is not known.
+    /// </summary>
+    /// <param name="config">The configuration.</param>
+    public static bool FitsFloat16(NetworkConfig config)
+    {
+        const double Factor = 0.18215;
+        return config.Number("scaling_factor", Factor) == Factor || !config.Flag("force_upcast", true);
+    }
+
     /// <summary>Builds the decoder's graph: latents to images from -1 to 1.</summary>
     public GraphBuilder BuildDecoder()
     {

@@ -50,8 +50,9 @@ internal static class FluxTransformer
         var attention = new JointAttention(
             graph, heads, headSize, normalises: true, textFirst: true, (at, x) => graph.Rotate(at, x, cosines, sines, heads, headSize));
 
-        Value x = graph.Linear("x_embedder", latents, channels, width);
-        Value text = graph.Linear("context_embedder", states, joint, width);
+        // Trained in bfloat16, so that the sums of the blocks need not fit float16.
+        Value x = graph.Widen(graph.Linear("x_embedder", latents, channels, width));
+        Value text = graph.Widen(graph.Linear("context_embedder", states, joint, width));
         for (int i = 0; i < layers; i++)
         {
             (x, text) = Block(graph, norms, attention, $"transformer_blocks.{i}", x, text, width);

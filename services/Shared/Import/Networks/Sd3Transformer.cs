@@ -45,8 +45,8 @@ internal static class Sd3Transformer
         Value parts = graph.Conv(Places + ".proj", latents, channels, width, patch, patch, padding: [0, 0, 0, 0]);
         Value rows = graph.Side(Places, parts, 2), columns = graph.Side(Places, parts, 3);
         Value x = graph.Transpose(Places, graph.Reshape(Places, parts, 0, width, -1), 0, 2, 1);
-        x = graph.Add(Places, x, Positions(graph, rows, columns, largest, width));
-        Value text = graph.Linear("context_embedder", states, joint, width);
+        x = graph.Widen(graph.Add(Places, x, Positions(graph, rows, columns, largest, width)));
+        Value text = graph.Widen(graph.Linear("context_embedder", states, joint, width));
 
         var norms = new AdaptiveNorm(graph, width, condition);
         var attention = new JointAttention(graph, heads, headSize, normalises, textFirst: false, rotate: null);

@@ -25,7 +25,8 @@ internal static class T5Encoder
 
         Value ids = graph.Input("input_ids", ElementType.Int64, "batch_size", "sequence_length");
         Value? mask = hasMask ? graph.Input("attention_mask", ElementType.Int64, "batch_size", "sequence_length") : null;
-        Value x = graph.Embedding("shared", ids, vocabulary, width);
+        // The sum of the blocks and the products that end them exceed the range of float16 (_keep_in_fp32_modules).
+        Value x = graph.Widen(graph.Embedding("shared", ids, vocabulary, width));
         var scores = new AttentionScores(Scale: 1, Bias: Positions(graph, config, ids, heads), KeyMask: mask, MaskValue: float.MinValue);
         for (int i = 0; i < layers; i++)
         {
@@ -48,7 +49,7 @@ internal static class T5Encoder
             {
                 hidden = graph.Multiply(module, hidden, graph.Linear(module + ".wi_1", normal, width, inner, hasBias: false));
             }
-            x = graph.Add(module, x, graph.Linear(module + ".wo", hidden, inner, width, hasBias: false));
+            x = graph.Add(module, x, graph.Linear(module + ".wo", hidden, inner, width, hasBias: false, isWide: true));
         }
         x = graph.RootMeanSquareNorm("encoder.final_layer_norm", x, width, epsilon);
         graph.Output("last_hidden_state", x, "batch_size", "sequence_length", width);

@@ -51,12 +51,10 @@ internal static class Unet2DCondition
             {
                 string name = $"down_block_{i}";
                 Value residual = graph.Input(name, ElementType.Float32, "batch_size", skips[i].Channels, name + "_height", name + "_width");
-                skips[i] = (graph.Add(name, skips[i].Value, residual), skips[i].Channels);
+                skips[i] = (graph.Add(name, skips[i].Value, graph.Narrow(residual)), skips[i].Channels);
             }
-            x = graph.Add(
-                "mid_block",
-                x,
-                graph.Input("mid_block", ElementType.Float32, "batch_size", shape.Channels[^1], "mid_block_height", "mid_block_width"));
+            Value added = graph.Input("mid_block", ElementType.Float32, "batch_size", shape.Channels[^1], "mid_block_height", "mid_block_width");
+            x = graph.Add("mid_block", x, graph.Narrow(added));
         }
         x = blocks.Layers.NormAndActivate("conv_norm_out", blocks.Up(x, skips), shape.Channels[0]);
         graph.Output(

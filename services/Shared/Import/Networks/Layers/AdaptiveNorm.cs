@@ -17,7 +17,7 @@ internal sealed class AdaptiveNorm(GraphBuilder graph, int width, Value conditio
         at, graph.Unsqueeze(at, graph.Linear(at + ".linear", condition, width, count * width), 1), count, 2);
 
     /// <summary>Normalises tokens.</summary>
-    public Value Normal(string at, Value x) => graph.PlainLayerNorm(at, x, width, Epsilon);
+    public Value Normal(string at, Value x) => graph.Narrow(graph.PlainLayerNorm(at, x, width, Epsilon));
 
     /// <summary>Scales and shifts normalised tokens.</summary>
     public Value Modulate(string at, Value normal, Value scale, Value shift) =>

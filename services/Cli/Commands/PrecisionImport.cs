@@ -7,13 +7,15 @@ using Brownian.Models.Folders;
 namespace Brownian.Cli.Commands;
 
 /// <summary>
-/// Imports a model with weights of 8 bits, and says how its images differ from those of the float32 model. Convolutions are quantised where the
-/// difference stays below a bound; otherwise they stay in float32.
+/// Imports a model with weights of 16 or 8 bits, and says how its images differ from those of the float32 model. With 8 bits convolutions are
+/// quantised where the difference stays below a bound; otherwise they stay in float32.
 /// </summary>
-internal static class QuantizedImport
+internal static class PrecisionImport
 {
     /// <summary>The largest mean difference of the last latents, as a share of their size, at which convolutions are quantised.</summary>
     public const double Bound = 0.1;
+
+    private const string ConvolutionsStay = "convolutions stay in float32";
 
     /// <summary>Writes a model's folder.</summary>
     /// <param name="source">The checkpoint's path.</param>
@@ -24,27 +26,26 @@ internal static class QuantizedImport
     {
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string hidden = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
-        string reference = Path.Combine(hidden, "float32"), quantized = Path.Combine(hidden, "int8");
+        string reference = Path.Combine(hidden, "float32"), reduced = Path.Combine(hidden, "reduced");
         ImportWriter.RequireNew(folder);
         Remove(hidden);
         try
         {
-            Write(source, reference, settings with { Graphs = new GraphOptions() }, cancellationToken);
-            Write(source, quantized, settings, cancellationToken);
-            IReadOnlyList<ModelDifference>? differences = await CompareAsync(reference, quantized, cancellationToken);
-            bool isWithin = differences?.Average(difference => difference.Latents) <= Bound;
-            if (!isWithin)
+            Write(source, reference, settings with { Graphs = new GraphOptions(settings.Graphs.IsPortable) }, cancellationToken);
+            Write(source, reduced, settings, cancellationToken);
+            IReadOnlyList<ModelDifference>? differences = await CompareAsync(reference, reduced, cancellationToken);
+            if (settings.Graphs.QuantizesConvolutions && !(differences?.Average(difference => difference.Latents) <= Bound))
             {
-                Console.Error.WriteLine(differences is null ? "convolutions stay in float32" : string.Create(
-                    CultureInfo.InvariantCulture, $"more than {100 * Bound:0} % on average: convolutions stay in float32"));
-                Remove(quantized);
-                Write(source, quantized, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } }, cancellationToken);
+                Console.Error.WriteLine(differences is null ? ConvolutionsStay : string.Create(
+                    CultureInfo.InvariantCulture, $"more than {100 * Bound:0} % on average: {ConvolutionsStay}"));
+                Remove(reduced);
+                Write(source, reduced, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } }, cancellationToken);
                 if (differences is not null)
                 {
-                    await CompareAsync(reference, quantized, cancellationToken);
+                    await CompareAsync(reference, reduced, cancellationToken);
                 }
             }
-            Directory.Move(quantized, path);
+            Directory.Move(reduced, path);
         }
         finally
         {
@@ -59,12 +60,12 @@ internal static class QuantizedImport
     }
 
     /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>
-    private static async Task<IReadOnlyList<ModelDifference>?> CompareAsync(string reference, string quantized, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<ModelDifference>?> CompareAsync(string reference, string reduced, CancellationToken cancellationToken)
     {
         try
         {
             IReadOnlyList<ModelDifference> differences = await ModelComparison.CompareAsync(
-                ModelFolder.Open(reference), ModelFolder.Open(quantized), new SessionSettings(), cancellationToken);
+                ModelFolder.Open(reference), ModelFolder.Open(reduced), new SessionSettings(), cancellationToken);
             foreach (ModelDifference difference in differences)
             {
                 Console.Error.WriteLine(string.Create(
