@@ -82,6 +82,15 @@ public sealed class PoolScalerTests : IPendingWork
     }
 
     [Fact]
+    public void Models_of_a_watched_folder_tell_no_pool()
+    {
+        var worker = new WorkerCard { Id = "own", Role = "denoiser", Models = new Dictionary<string, string> { ["sd15"] = "1", ["later"] = "2" } };
+        Assert.False(Denoisers.Has(worker));
+        Assert.True(Denoisers.Has(worker with { WatchedModels = ["later"] }));
+        Assert.False(Denoisers.Has(worker with { WatchedModels = ["sd15"] }));
+    }
+
+    [Fact]
     public async Task The_name_of_a_cascade_stands_for_its_models()
     {
         await _catalog.PublishAsync(

@@ -25,6 +25,12 @@ internal sealed class ServeCommand
         DefaultValueFactory = _ => []
     };
     private readonly Option<string[]> _folders = ModelOptions.CreateFolders();
+    private readonly Option<string?> _watched = new("--watch")
+    {
+        Description = "A folder whose models are served, too; those that appear in it later without a restart",
+        HelpName = "FOLDER",
+    };
+
     private readonly Option<string?> _threads = new("--threads") { Description = "Threads that work on one operator, 1..256", HelpName = "N" };
     private readonly Option<string[]> _devices = new("--device")
     {
@@ -66,7 +72,7 @@ internal sealed class ServeCommand
         var serve = new ServeCommand();
         var command = new Command(Name, "Serves image generation by gRPC and JSON: all roles in one process, or one role of a cluster")
         {
-            serve._role, serve._models, serve._folders, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data,
+            serve._role, serve._models, serve._folders, serve._watched, serve._threads, serve._devices, serve._rabbitMq, serve._redis, serve._data,
             serve._ephemeral, serve._drain, serve._listen, serve._requireKeys, serve._http, serve._grpc, serve._operatorHttp, serve._operatorGrpc,
             serve._origins,
         };
@@ -93,6 +99,7 @@ internal sealed class ServeCommand
     {
         (string Name, string? Value)[] given =
         [
+            (nameof(PlatformOptions.WatchedFolder), parsed.GetValue(_watched) is { } watched ? Path.GetFullPath(watched) : null),
             (nameof(PlatformOptions.Threads), parsed.GetValue(_threads)),
             (nameof(PlatformOptions.RabbitMq), parsed.GetValue(_rabbitMq)),
             (nameof(PlatformOptions.Redis), parsed.GetValue(_redis)),

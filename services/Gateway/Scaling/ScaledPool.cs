@@ -129,7 +129,9 @@ public sealed record ScaledPool
         && (Models.Count == 0 || work.Shape.Model.Length == 0 || Models.Contains(work.Shape.Model))
         && (Priorities.Count == 0 || Priorities.Contains(work.Priority));
 
-    /// <summary>Whether a worker belongs to the pool, or to one with the same role, models and kind of devices.</summary>
+    /// <summary>
+    /// Whether a worker belongs to the pool, or to one with the same role, models and kind of devices. Models of a watched folder tell no pool.
+    /// </summary>
     public bool Has(WorkerCard worker) => worker.Role == Role.Name && worker.Provider == Provider
-        && (Models.Count == 0 || Models.ToHashSet(StringComparer.Ordinal).SetEquals(worker.Models.Keys));
+        && (Models.Count == 0 || Models.ToHashSet(StringComparer.Ordinal).SetEquals(worker.Models.Keys.Except(worker.WatchedModels)));
 }

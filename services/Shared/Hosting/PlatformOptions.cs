@@ -60,6 +60,12 @@ public sealed class PlatformOptions
     public string[] ModelFolders { get; set; } = [];
 
     /// <summary>
+    /// A folder whose models are served in addition to <see cref="Models"/>: those that it has at the start, and those that appear in it while the
+    /// process runs. Null for none.
+    /// </summary>
+    public string? WatchedFolder { get; set; }
+
+    /// <summary>
     /// The precision of preferred graphs, for example <c>fp16</c>: <c>model_PRECISION.onnx</c> is used instead of <c>model.onnx</c>; null for the
     /// latter.
     /// </summary>

@@ -66,6 +66,10 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
                 faults.Add(FieldFault.Of(PlatformOptions.Field(field), value, "an IP address, such as 127.0.0.1 or 0.0.0.0"));
             }
         }
+        if (options.WatchedFolder is { } watched && !Directory.Exists(watched))
+        {
+            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.WatchedFolder)), watched, "a folder that exists"));
+        }
         Check(nameof(PlatformOptions.AnswerSeconds), options.AnswerSeconds, 0.1, 600);
         Check(nameof(PlatformOptions.Threads), options.Threads, 1, 256);
         Check(nameof(PlatformOptions.MemoryLimitMiB), options.MemoryLimitMiB, 1, int.MaxValue);

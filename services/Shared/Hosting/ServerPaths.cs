@@ -39,6 +39,7 @@ public sealed class ServerPaths
         .. AdapterCatalog.Create(options.AdapterFolders, takesPaths: false).Folders,
         options.DataFolder ?? PlatformOptions.DefaultDataFolder,
         options.ArtifactFolder ?? "",
+        options.WatchedFolder is { } watched ? Path.GetFullPath(watched) : "",
         AppContext.BaseDirectory,
         Path.GetTempPath(),
     ]);

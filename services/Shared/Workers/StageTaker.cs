@@ -35,8 +35,7 @@ internal sealed class StageTaker(
     /// its queues, until they are empty.
     /// </summary>
     /// <param name="served">The queues that the worker takes from.</param>
-    /// <param name="order">Determines the order in which they are polled.</param>
-    public async Task RunSlotAsync(IReadOnlyCollection<StageQueue> served, QueueOrder order)
+    public async Task RunSlotAsync(ServedQueues served)
     {
         CancellationToken serving = lifecycle.Serving;
         var pause = new DoublingPause(settings.RestartPause, settings.MaxRestartPause);
@@ -45,7 +44,7 @@ internal sealed class StageTaker(
             try
             {
                 await lifecycle.ResumedAsync().ConfigureAwait(false);
-                (bool isEmpty, IStageDelivery? delivery) = await TakeMessageAsync(order, serving).ConfigureAwait(false);
+                (bool isEmpty, IStageDelivery? delivery) = await TakeMessageAsync(served.Current, serving).ConfigureAwait(false);
                 if (isEmpty)
                 {
                     return;
@@ -79,14 +78,16 @@ internal sealed class StageTaker(
     }
 
     /// <summary>
-    /// Takes the next message; none when the worker was paused or must restart, or when a worker that drains its queues finds them empty.
+    /// Takes the next message; none when the worker was paused or must restart, when its queues were replaced, or when a worker that drains its
+    /// queues finds them empty.
     /// </summary>
-    private async Task<(bool IsEmpty, IStageDelivery? Delivery)> TakeMessageAsync(QueueOrder order, CancellationToken serving)
+    private async Task<(bool IsEmpty, IStageDelivery? Delivery)> TakeMessageAsync(ServedQueues.State served, CancellationToken serving)
     {
-        using var takes = CancellationTokenSource.CreateLinkedTokenSource(lifecycle.Taking, lifecycle.NextPause, serving);
+        using var takes = CancellationTokenSource.CreateLinkedTokenSource(
+            lifecycle.Taking, lifecycle.NextPause, serving, served.Replacing.Token);
         try
         {
-            IReadOnlyList<StageQueue> next = await order.NextAsync(takes.Token).ConfigureAwait(false);
+            IReadOnlyList<StageQueue> next = await served.Order.NextAsync(takes.Token).ConfigureAwait(false);
             if (!settings.Drains)
             {
                 return (false, await queues.TakeAsync(next, takes.Token).ConfigureAwait(false));
@@ -100,7 +101,7 @@ internal sealed class StageTaker(
         }
     }
 
-    private async Task HandleAsync(IStageDelivery delivery, IReadOnlyCollection<StageQueue> served)
+    private async Task HandleAsync(IStageDelivery delivery, ServedQueues served)
     {
         try
         {
@@ -120,14 +121,14 @@ internal sealed class StageTaker(
     }
 
     /// <summary>Runs the stage that a message names, and the following ones that this worker can run.</summary>
-    private async Task RunStagesAsync(IStageDelivery delivery, IReadOnlyCollection<StageQueue> served)
+    private async Task RunStagesAsync(IStageDelivery delivery, ServedQueues served)
     {
         CancellationToken stopping = lifecycle.Working;
         StoredJob? job = await Retry.WhileUnavailableAsync(token => store.FindAsync(delivery.Message.Job, token), stopping).ConfigureAwait(false);
         bool acknowledged = false;
         while (job is { Record.HasEnded: false })
         {
-            if (job.Queue is not { } queue || !served.Contains(queue))
+            if (job.Queue is not { } queue || !served.Current.All.Contains(queue))
             {
                 // The message was late: another worker completed its stage and may have died before it sent the message of the next one.
                 if (job.Record.Waits && !acknowledged)
@@ -170,7 +171,7 @@ internal sealed class StageTaker(
             }
             // The next stage runs at once if this worker can run it; otherwise its message is sent. Another slot may have decided to drain just
             // before the state shows it.
-            if (lifecycle.State != WorkerState.Ready || limit.IsLeaving || job.Queue is not { } next || !served.Contains(next))
+            if (lifecycle.State != WorkerState.Ready || limit.IsLeaving || job.Queue is not { } next || !served.Current.All.Contains(next))
             {
                 await SendAsync(job).ConfigureAwait(false);
                 return;

@@ -1,14 +1,8 @@
-using System.Collections.Frozen;
 using System.Diagnostics;
 using Brownian.Hosting;
-using Brownian.Inference.Engines;
 using Brownian.Jobs;
 using Brownian.Jobs.Catalog;
-using Brownian.Jobs.Queues;
-using Brownian.Jobs.Records;
 using Brownian.Jobs.Telemetry;
-using Brownian.Models.Plans;
-using Brownian.Models.Stages;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -27,9 +21,8 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     private readonly ResidentLimit _limit;
     private readonly SlotRoom _room;
     private readonly StageTaker _taker;
-    private readonly FrozenDictionary<string, IStageRunner> _runners;
-    private readonly LocalEngines _engines;
-    private readonly IJobStore _store;
+    private readonly ServedQueues _queues;
+    private readonly WorkerModels _models;
     private readonly WorkerSettings _settings;
     private readonly ProcessWorkers _workers;
     private readonly IHostApplicationLifetime _process;
@@ -42,11 +35,11 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
     /// <summary>Creates a worker of its parts; <see cref="StartAsync"/> starts it.</summary>
     internal StageWorker(
         WorkerIdentity identity, WorkerLifecycle lifecycle, WorkerAnnouncement announcement, WorkerCommands commands, ResidentLimit limit,
-        SlotRoom room, StageTaker taker, FrozenDictionary<string, IStageRunner> runners, LocalEngines engines, IJobStore store,
-        WorkerSettings settings, ProcessWorkers workers, IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
+        SlotRoom room, StageTaker taker, ServedQueues queues, WorkerModels models, WorkerSettings settings, ProcessWorkers workers,
+        IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
     {
         (_identity, _lifecycle, _announcement, _commands, _limit, _room) = (identity, lifecycle, announcement, commands, limit, room);
-        (_taker, _runners, _engines, _store, _settings) = (taker, runners, engines, store, settings);
+        (_taker, _queues, _models, _settings) = (taker, queues, models, settings);
         (_workers, _process, _end, _logger) = (workers, process, end, logger);
     }
 
@@ -132,12 +125,11 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         {
             try
             {
-                StageQueue[] served = await PrepareAsync(failing).ConfigureAwait(false);
+                await PrepareAsync(failing).ConfigureAwait(false);
                 failing = 0;
                 pause.Reset();
-                var order = new QueueOrder(_store, served, _settings.MaxWait);
                 CancellationToken serving = _lifecycle.Serving;
-                await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => _taker.RunSlotAsync(served, order))).ConfigureAwait(false);
+                await RunSlotsAsync(serving).ConfigureAwait(false);
                 if (_settings.Drains && !_lifecycle.Taking.IsCancellationRequested && !serving.IsCancellationRequested)
                 {
                     PlatformLog.WorkerEmptied(_logger, Id);
@@ -182,41 +174,38 @@ public sealed class StageWorker : IWorkerStatus, IHostedService, IAsyncDisposabl
         _process.StopApplication();
     }
 
+    /// <summary>Runs the slots until all have ended, and takes up the models of the watched folder meanwhile.</summary>
+    private async Task RunSlotsAsync(CancellationToken serving)
+    {
+        if (_settings.Drains)
+        {
+            await _models.SettleAsync().ConfigureAwait(false);
+        }
+        using var following = CancellationTokenSource.CreateLinkedTokenSource(_lifecycle.Taking, serving);
+        Task follow = _models.FollowAsync(following.Token);
+        try
+        {
+            await Task.WhenAll(Enumerable.Range(0, _settings.Slots).Select(_ => _taker.RunSlotAsync(_queues))).ConfigureAwait(false);
+        }
+        finally
+        {
+            await following.CancelAsync().ConfigureAwait(false);
+            await follow.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
     /// <summary>Loads and runs every model once, and announces the served models.</summary>
     /// <param name="failing">The timestamp since which starting fails; 0 when it does not.</param>
-    /// <returns>The queues to take from.</returns>
-    private async Task<StageQueue[]> PrepareAsync(long failing)
+    private async Task PrepareAsync(long failing)
     {
         _lifecycle.Start();
-        var fingerprints = new Dictionary<string, string>(StringComparer.Ordinal);
-        long started = Stopwatch.GetTimestamp();
-        foreach (string model in _engines.Models)
-        {
-            fingerprints[model] = await _engines.FingerprintAsync(model).ConfigureAwait(false);
-            foreach (string kind in _runners.Keys)
-            {
-                await _engines.WarmUpAsync(model, kind, _lifecycle.Taking).ConfigureAwait(false);
-            }
-        }
-        // Without the waits for other workers and servers, which no other start would repeat.
-        TimeSpan loadTime = Stopwatch.GetElapsedTime(started);
-        await _announcement.RequireSameFilesAsync(fingerprints, failing).ConfigureAwait(false);
-        await _announcement.PublishModelsAsync().ConfigureAwait(false);
-        StageQueue[] served =
-        [
-            .. from priority in _settings.Priorities
-               from kind in Role.Kinds
-               where _runners.ContainsKey(kind)
-               from model in kind == StageKind.Write ? (IEnumerable<string?>)[null] : _engines.Models
-               select new StageQueue(kind, model, priority),
-        ];
+        TimeSpan loadTime = await _models.StartAsync(failing).ConfigureAwait(false);
         await ProcessStartedAsync().ConfigureAwait(false);
         _lifecycle.SetReady(loadTime);
         await _announcement.PublishAsync().ConfigureAwait(false);
-        string models = string.Join(", ", _engines.Models);
+        string models = string.Join(", ", _models.Named);
         PlatformLog.WorkerReady(_logger, Id, models);
         _limit.CheckAtStart();
-        return served;
     }
 
     /// <summary>Waits until the process listens, because a gateway may call this worker as soon as it is announced as ready.</summary>

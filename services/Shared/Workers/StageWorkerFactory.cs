@@ -23,6 +23,7 @@ namespace Brownian.Workers;
 /// <param name="broadcasts">Receives operators' commands.</param>
 /// <param name="policy">The time and retry limits of jobs.</param>
 /// <param name="settings">The settings of workers.</param>
+/// <param name="watched">The folder whose models are served, too.</param>
 /// <param name="memory">The memory of the process.</param>
 /// <param name="telemetry">Measures stages.</param>
 /// <param name="paths">Removes folders from messages for clients.</param>
@@ -32,7 +33,7 @@ namespace Brownian.Workers;
 /// <param name="logger">The logger of workers.</param>
 public sealed class StageWorkerFactory(
     IJobStore store, IStageQueues queues, IBlobStore blobs, IArtifactStore artifacts, ICatalog catalog, IBroadcasts broadcasts, JobPolicy policy,
-    WorkerSettings settings, IProcessMemory memory, PlatformTelemetry telemetry, ServerPaths paths, ProcessWorkers workers,
+    WorkerSettings settings, WatchedFolder watched, IProcessMemory memory, PlatformTelemetry telemetry, ServerPaths paths, ProcessWorkers workers,
     IHostApplicationLifetime process, ProcessEnd end, ILogger<StageWorker> logger)
 {
     /// <summary>Creates a worker, which its host starts.</summary>
@@ -53,8 +54,11 @@ public sealed class StageWorkerFactory(
         var room = new SlotRoom(own);
         var contexts = new JobContexts(lifecycle, store, blobs, artifacts, policy, own);
         var execution = new StageExecution(identity, lifecycle, contexts, runners, room, policy, telemetry, times, paths, logger);
+        var queued = new ServedQueues(store, own.MaxWait);
+        string[] kinds = [.. runners.Keys];
+        var models = new WorkerModels(identity, lifecycle, announcement, queued, device.Local, watched, kinds, own, logger);
         var taker = new StageTaker(identity, lifecycle, execution, limit, store, queues, blobs, policy, own, telemetry, process, logger);
         return new StageWorker(
-            identity, lifecycle, announcement, commands, limit, room, taker, runners, device.Local, store, own, workers, process, end, logger);
+            identity, lifecycle, announcement, commands, limit, room, taker, queued, models, own, workers, process, end, logger);
     }
 }

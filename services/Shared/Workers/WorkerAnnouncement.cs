@@ -29,7 +29,7 @@ internal sealed class WorkerAnnouncement(
 
     private readonly SemaphoreSlim _publishing = new(1, 1);
     private readonly CancellationTokenSource _heartbeats = new();
-    private Dictionary<string, string> _fingerprints = [];
+    private AnnouncedModels _models = AnnouncedModels.None;
 
     /// <summary>Whether the worker's card is in the catalogue with the state ready.</summary>
     public bool IsAnnounced { get; private set; }
@@ -37,7 +37,7 @@ internal sealed class WorkerAnnouncement(
     /// <summary>
     /// Announces no models until <see cref="RequireSameFilesAsync"/>, because the worker would serve other files than it announced.
     /// </summary>
-    public void Withdraw() => _fingerprints = [];
+    public void Withdraw() => _models = AnnouncedModels.None;
 
     /// <summary>Waits until no worker serves other files under the names of these models: a worker with the old files may be about to end.</summary>
     /// <param name="fingerprints">The fingerprints by the models' names.</param>
@@ -51,14 +51,14 @@ internal sealed class WorkerAnnouncement(
         {
             try
             {
-                _fingerprints = fingerprints;
+                _models = new AnnouncedModels(fingerprints, []);
                 await PublishCardAsync().ConfigureAwait(false);
                 lifecycle.Problem = null;
                 return;
             }
             catch (ModelException exception) when (Stopwatch.GetElapsedTime(failing) < settings.StartTime)
             {
-                _fingerprints = [];
+                _models = AnnouncedModels.None;
                 if (lifecycle.Problem is null)
                 {
                     PlatformLog.WorkerCannotStart(logger, identity.Id, exception.Message, null);
@@ -69,14 +69,23 @@ internal sealed class WorkerAnnouncement(
         while (await timer.WaitForNextTickAsync(lifecycle.Taking).ConfigureAwait(false));
     }
 
-    /// <summary>Publishes the cards, signatures and cascades of the models; only a denoiser does so, for all roles.</summary>
-    public async Task PublishModelsAsync()
+    /// <summary>Announces other models than before.</summary>
+    /// <param name="fingerprints">The fingerprints of all models by their names.</param>
+    /// <param name="watched">The names of those that are served because they are in the watched folder.</param>
+    /// <returns>Whether they were announced; the models before stay announced while the catalogue cannot be reached.</returns>
+    /// <exception cref="ModelException">Another worker serves other files under the same name. The models before stay announced.</exception>
+    public Task<bool> ChangeAsync(Dictionary<string, string> fingerprints, IReadOnlyList<string> watched) =>
+        PublishCardAsync(new AnnouncedModels(fingerprints, watched));
+
+    /// <summary>Publishes the cards, signatures and cascades of models; only a denoiser does so, for all roles.</summary>
+    /// <param name="models">The models' names.</param>
+    public async Task PublishModelsAsync(IReadOnlyList<string> models)
     {
         if (!identity.Role.Kinds.Contains(StageKind.Denoise))
         {
             return;
         }
-        foreach (string model in engines.Models)
+        foreach (string model in models)
         {
             if (await engines.SignatureAsync(model, lifecycle.Taking).ConfigureAwait(false) is { } signature)
             {
@@ -103,7 +112,7 @@ internal sealed class WorkerAnnouncement(
         catch (ModelException exception)
         {
             PlatformLog.WorkerCannotStart(logger, identity.Id, exception.Message, null);
-            _fingerprints = [];
+            _models = AnnouncedModels.None;
             await lifecycle.RestartAsync(exception.Message).ConfigureAwait(false);
         }
     }
@@ -175,21 +184,25 @@ internal sealed class WorkerAnnouncement(
         lifecycle.Taking).ConfigureAwait(false);
 
     /// <summary>Writes the worker's card into the catalogue. Serialized, so that a stale card never overwrites a newer one.</summary>
+    /// <param name="changed">Models that are announced from now on, if they can be; null for those before.</param>
+    /// <returns>Whether the card was written.</returns>
     /// <exception cref="ModelException">Another worker serves other files under the same name.</exception>
-    private async Task PublishCardAsync()
+    private async Task<bool> PublishCardAsync(AnnouncedModels? changed = null)
     {
         await _publishing.WaitAsync().ConfigureAwait(false);
         try
         {
             using var deadline = new CancellationTokenSource(AnswerTime);
             WorkerState state = lifecycle.State;
+            AnnouncedModels models = changed ?? _models;
             await catalog.PublishAsync(
                 new WorkerCard
                 {
                     Id = identity.Id,
                     Role = identity.Role.Name,
                     State = state,
-                    Models = _fingerprints,
+                    Models = models.Fingerprints,
+                    WatchedModels = models.Watched,
                     Address = settings.Address(),
                     ServerName = settings.ServerName,
                     Busy = lifecycle.Busy,
@@ -202,15 +215,26 @@ internal sealed class WorkerAnnouncement(
                 },
                 deadline.Token).ConfigureAwait(false);
             IsAnnounced |= state == WorkerState.Ready;
+            _models = changed ?? _models;
+            return true;
         }
         catch (Exception exception) when (exception is PlatformUnavailableException or OperationCanceledException)
         {
             string reason = exception is PlatformUnavailableException unavailable ? unavailable.Details : exception.Message;
             PlatformLog.Unavailable(logger, "the catalogue", reason);
+            return false;
         }
         finally
         {
             _publishing.Release();
         }
+    }
+
+    /// <summary>The models that a worker announces.</summary>
+    /// <param name="Fingerprints">The fingerprints by the models' names.</param>
+    /// <param name="Watched">The names of those of the watched folder.</param>
+    private sealed record AnnouncedModels(Dictionary<string, string> Fingerprints, IReadOnlyList<string> Watched)
+    {
+        public static AnnouncedModels None { get; } = new([], []);
     }
 }

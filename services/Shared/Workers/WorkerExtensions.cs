@@ -59,6 +59,9 @@ public static class WorkerExtensions
             services.AddSingleton(provider => SettingsOf(platform, provider));
             services.AddSingleton<ProcessWorkers>();
             services.AddSingleton<StageWorkerFactory>();
+            services.AddSingleton(new WatchSettings(options.WatchedFolder, options.Precision));
+            services.AddSingleton<WatchedFolder>();
+            services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<WatchedFolder>());
             services.AddGrpc().AddServiceOptions<StageService>(
                 grpc => grpc.MaxReceiveMessageSize = grpc.MaxSendMessageSize = StageCodec.MaxMessageBytes);
             platform.Map(app => app.MapGrpcService<StageService>());

@@ -33,6 +33,38 @@ public sealed class LocalEnginesTests
     }
 
     [Fact]
+    public async Task A_model_that_is_added_again_is_loaded_again_and_a_lease_of_its_old_graph_stays_usable()
+    {
+        using var folder = new TemporaryFolder();
+        using var engines = new LocalEngines([], new SessionSettings(Threads: 1));
+        var model = ModelFolder.Open(new StubModel().Save(folder.Combine("a")));
+        engines.Add(model);
+        Assert.Throws<ModelException>(() => engines.Add(model));
+        string before = await engines.FingerprintAsync("a");
+        EngineLease<ITextEncoder> old = await engines.TextEncoderAsync("a", before, Stop);
+
+        engines.Withdraw("a");
+        Assert.Empty(engines.Models);
+        // A stage that began with the model can still use it.
+        (await engines.TextEncoderAsync("a", before, Stop)).Dispose();
+        Directory.Delete(folder.Combine("a"), recursive: true);
+        engines.Add(ModelFolder.Open(new StubModel { Factor = 0.75f }.Save(folder.Combine("a"))));
+
+        Assert.Equal(["a"], engines.Models);
+        Assert.NotEqual(before, await engines.FingerprintAsync("a"));
+        await Assert.ThrowsAsync<ModelException>(() => engines.TextEncoderAsync("a", before, Stop));
+        Assert.Empty(engines.Loaded);
+        Assert.NotEmpty((await old.Engine.EncodeAsync("ab", Stop)).Prompt.Ids);
+        using (EngineLease<ITextEncoder> fresh = await engines.TextEncoderAsync("a", null, Stop))
+        {
+            Assert.NotSame(old.Engine, fresh.Engine);
+        }
+        old.Dispose();
+        engines.Dispose();
+        Assert.True(engines.IsSettled);
+    }
+
+    [Fact]
     public async Task A_load_that_failed_after_its_caller_left_is_repeated_for_the_next_caller()
     {
         using var folder = new TemporaryFolder();

@@ -66,6 +66,15 @@ internal sealed class AdapterGraphs(LocalModels models, AdapterCatalog adapters)
         .Where(graph => graph.Key is "unet" or "text_encoder" or "text_encoder_2")
         .ToDictionary(graph => graph.Key, graph => _weights.GetOrAdd((model.Name, graph.Key), _ => GraphWeights.Read(graph.Value.File)));
 
+    /// <summary>Forgets what was read of a model's graphs.</summary>
+    public void Forget(string model)
+    {
+        foreach ((string Model, string Part) key in _weights.Keys.Where(key => key.Model == model))
+        {
+            _weights.TryRemove(key, out _);
+        }
+    }
+
     private static bool TakesAdapters(ModelFolder model) => ModelFamilies.Read(model) is { Family: StableDiffusion.FamilyKey, IsDecoderOnly: false };
 
     private Dictionary<string, GraphSignature> Signatures(ModelFolder model) =>

@@ -14,6 +14,10 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
 
     private readonly Lock _lock = new();
     private readonly Dictionary<EngineKey, Entry> _entries = [];
+
+    /// <summary>Graphs that are no longer served, and unloaded after their last lease.</summary>
+    private readonly HashSet<Entry> _dropped = [];
+
     private readonly CancellationTokenSource _stopping = new();
     private Task _disposals = Task.CompletedTask;
     private bool _isDisposed;
@@ -99,6 +103,28 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         return new EngineLease<Func<T>>(() => (T)entry.Engine.Value.GetAwaiter().GetResult(), () => Release(key, entry));
     }
 
+    /// <summary>Forgets a model's graphs: they are loaded again at the next lease, and those that are leased are unloaded after it.</summary>
+    public void Drop(string model)
+    {
+        var idle = new List<Entry>();
+        lock (_lock)
+        {
+            foreach ((EngineKey key, Entry entry) in _entries.Where(pair => pair.Key.Model == model).ToArray())
+            {
+                _entries.Remove(key);
+                if (entry.Leases == 0)
+                {
+                    idle.Add(entry);
+                }
+                else
+                {
+                    _dropped.Add(entry);
+                }
+            }
+        }
+        idle.ForEach(entry => Follow(entry.DisposeWhenLoaded()));
+    }
+
     /// <summary>Drops every graph without a lease. The graphs are unloaded when this method returns.</summary>
     public void Unload()
     {
@@ -126,8 +152,9 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
         Entry[] entries;
         lock (_lock)
         {
-            entries = [.. _entries.Values];
+            entries = [.. _entries.Values, .. _dropped];
             _entries.Clear();
+            _dropped.Clear();
             if (_isDisposed)
             {
                 return;
@@ -186,15 +213,21 @@ internal sealed class EngineCache(long memoryLimit) : IDisposable
 
     private void Release(EngineKey key, Entry entry)
     {
+        bool isUnused;
         lock (_lock)
         {
             entry.Leases--;
+            isUnused = entry.Leases == 0 && _dropped.Remove(entry);
             entry.Used = ++_clock;
             // The files of a graph that could not be loaded may exist at the next request.
             if (entry.IsFailed && _entries.GetValueOrDefault(key) == entry)
             {
                 _entries.Remove(key);
             }
+        }
+        if (isUnused)
+        {
+            Follow(entry.DisposeWhenLoaded());
         }
     }
 

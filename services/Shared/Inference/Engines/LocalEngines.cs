@@ -47,7 +47,7 @@ public sealed class LocalEngines : IEngines, IDisposable
     /// <summary>The default limit in bytes: four fifths of the memory available to the process.</summary>
     public static long DefaultMemoryLimit => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 5 * 4;
 
-    /// <summary>The models' names.</summary>
+    /// <summary>The models' names, at this time.</summary>
     public IReadOnlyList<string> Models => _models.Names;
 
     /// <summary>The cascades of the models, each with a name.</summary>
@@ -70,6 +70,22 @@ public sealed class LocalEngines : IEngines, IDisposable
 
     /// <summary>Whether all loads and disposals of the graphs dropped so far have finished.</summary>
     internal bool IsSettled => _cache.IsSettled;
+
+    /// <summary>The models' folders, at this time.</summary>
+    public IReadOnlyList<ModelFolder> Folders => _models.Folders;
+
+    /// <summary>Adds a model; one of its name that was withdrawn is forgotten.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <exception cref="ModelException">There is a model of its name, or the folder contains no model of a supported family.</exception>
+    public void Add(ModelFolder folder)
+    {
+        _models.Add(folder);
+        _adapted.Forget(folder.Name);
+        _cache.Drop(folder.Name);
+    }
+
+    /// <summary>Removes a model from <see cref="Models"/>. Stages that began with it can still use it.</summary>
+    public void Withdraw(string model) => _models.Withdraw(model);
 
     /// <summary>Returns a model's fingerprint. It is computed once, and again after a failure.</summary>
     /// <exception cref="ModelException">This process has no such model, or its files cannot be read.</exception>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Brownian.Formats.Files;
 using Brownian.Models.Facts;
 using Brownian.Models.Families;
@@ -9,9 +10,10 @@ namespace Brownian.Inference.Engines;
 internal sealed class LocalModels
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, ModelFolder> _folders = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
-    private readonly Lazy<Dictionary<string, string>> _sharedEncoders;
+    private readonly HashSet<string> _withdrawn = new(StringComparer.Ordinal);
+    private ImmutableSortedDictionary<string, ModelFolder> _folders = ImmutableSortedDictionary.Create<string, ModelFolder>(StringComparer.Ordinal);
+    private Lazy<Dictionary<string, string>> _sharedEncoders = new();
 
     /// <param name="folders">The models, each with a unique name.</param>
     /// <exception cref="ModelException">Two folders have one name, or a folder contains no model of a supported family.</exception>
@@ -19,19 +21,52 @@ internal sealed class LocalModels
     {
         foreach (ModelFolder folder in folders)
         {
-            ModelFamilies.Require(folder);
-            if (!_folders.TryAdd(folder.Name, folder))
-            {
-                throw new ModelException(
-                    $"Two model folders have the name {folder.Name}: {_folders[folder.Name].FolderPath} and {folder.FolderPath}");
-            }
+            Add(folder);
         }
-        // A failure is not cached: the files may be correct at the next call.
-        _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders, LazyThreadSafetyMode.PublicationOnly);
     }
 
-    /// <summary>The models' names.</summary>
-    public IReadOnlyList<string> Names => [.. _folders.Keys.Order(StringComparer.Ordinal)];
+    /// <summary>The models' folders in the order of their names, without those that were withdrawn.</summary>
+    public IReadOnlyList<ModelFolder> Folders
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _folders.Values.Where(folder => !_withdrawn.Contains(folder.Name))];
+            }
+        }
+    }
+
+    /// <summary>The names of <see cref="Folders"/>.</summary>
+    public IReadOnlyList<string> Names => [.. Folders.Select(folder => folder.Name)];
+
+    /// <summary>Adds a model; one of its name that was withdrawn is forgotten.</summary>
+    /// <exception cref="ModelException">There is a model of its name, or the folder contains no model of a supported family.</exception>
+    public void Add(ModelFolder folder)
+    {
+        ModelFamilies.Require(folder);
+        lock (_lock)
+        {
+            if (_folders.TryGetValue(folder.Name, out ModelFolder? known) && !_withdrawn.Contains(folder.Name))
+            {
+                throw new ModelException($"Two model folders have the name {folder.Name}: {known.FolderPath} and {folder.FolderPath}");
+            }
+            _folders = _folders.SetItem(folder.Name, folder);
+            _fingerprints.Remove(folder.Name);
+            _withdrawn.Remove(folder.Name);
+            // A failure is not cached: the files may be correct at the next call.
+            _sharedEncoders = new Lazy<Dictionary<string, string>>(FindSharedEncoders, LazyThreadSafetyMode.PublicationOnly);
+        }
+    }
+
+    /// <summary>Leaves a model out of <see cref="Folders"/>, until one of its name is added. Stages that began with it can still use it.</summary>
+    public void Withdraw(string model)
+    {
+        lock (_lock)
+        {
+            _withdrawn.Add(model);
+        }
+    }
 
     /// <summary>Returns a model's folder.</summary>
     /// <exception cref="ModelException">This process has no such model.</exception>
@@ -89,11 +124,11 @@ internal sealed class LocalModels
     {
         var first = new Dictionary<string, string>(StringComparer.Ordinal);
         var shared = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string model in Names)
+        foreach (ModelFolder folder in Folders)
         {
-            if (EncoderIdentity(_folders[model]) is { } identity && !first.TryAdd(identity, model))
+            if (EncoderIdentity(folder) is { } identity && !first.TryAdd(identity, folder.Name))
             {
-                shared.Add(model, first[identity]);
+                shared.Add(folder.Name, first[identity]);
             }
         }
         return shared;

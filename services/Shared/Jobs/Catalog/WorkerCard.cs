@@ -17,6 +17,9 @@ public sealed record WorkerCard
     /// <summary>The models that it serves, with their fingerprints.</summary>
     public IReadOnlyDictionary<string, string> Models { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The names of those of <see cref="Models"/> that it serves because they are in its watched folder.</summary>
+    public IReadOnlyList<string> WatchedModels { get; init; } = [];
+
     /// <summary>The address of its gRPC services; null when it has none.</summary>
     public string? Address { get; init; }
 

@@ -145,6 +145,18 @@ internal static partial class PlatformLog
         Message = "The certificates were replaced; new connections have the certificate {Thumbprint}")]
     public static partial void CertificatesReplaced(ILogger logger, string? thumbprint);
 
+    [LoggerMessage(EventId = 46, EventName = "WatchedModelRefused", Level = LogLevel.Warning,
+        Message = "{Model} in the watched folder is not served: {Reason}")]
+    public static partial void WatchedModelRefused(ILogger logger, string model, string reason);
+
+    [LoggerMessage(EventId = 47, EventName = "WatchedModelWithdrawn", Level = LogLevel.Information,
+        Message = "{Model} in the watched folder is gone or changes, and is no longer served")]
+    public static partial void WatchedModelWithdrawn(ILogger logger, string model);
+
+    [LoggerMessage(EventId = 48, EventName = "WatchedModelServed", Level = LogLevel.Information,
+        Message = "Worker {Worker} serves {Model} of the watched folder")]
+    public static partial void WatchedModelServed(ILogger logger, string worker, string model);
+
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);
 }
