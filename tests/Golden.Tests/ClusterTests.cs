@@ -23,7 +23,7 @@ public sealed class ClusterTests(GoldenCluster cluster, LoadedModels models) : I
     /// <summary>A deadline for a job of milliseconds, so that a case that never ends is reported by its name.</summary>
     private const int Longest = 120_000;
 
-    public static TheoryData<string> Cases => GoldenCase.Names;
+    public static TheoryData<string> Cases => GoldenCase.NamesAtDoors;
 
     [Theory(Timeout = Longest)]
     [MemberData(nameof(Cases))]

@@ -7,7 +7,7 @@ namespace Brownian.Golden.Tests;
 /// <summary>Every case by <c>brownian generate --request</c>, compared by the files it writes.</summary>
 public sealed class CommandLineTests
 {
-    public static TheoryData<string> Cases => GoldenCase.Names;
+    public static TheoryData<string> Cases => GoldenCase.NamesAtDoors;
 
     public static TheoryData<string, ulong, double, int, string> ShippedModelCases
     {

@@ -35,6 +35,26 @@ internal sealed class GoldenCase
     public static TheoryData<string> Names =>
         [.. Directory.GetDirectories(Path.Combine(Data, "cases")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
 
+    /// <summary>
+    /// The cases of tests that compare a door with a run in process: two of every task, model and field of requests, or all of them in
+    /// <c>tests/long</c> (<c>BROWNIAN_EVERY_CASE</c>).
+    /// </summary>
+    public static TheoryData<string> NamesAtDoors
+    {
+        get
+        {
+            bool isEvery = Environment.GetEnvironmentVariable("BROWNIAN_EVERY_CASE") is { Length: > 0 };
+            var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+            return [.. Names.Select(row => row.Data).Where(name => Read(name).Traits.Aggregate(isEvery, (isAny, trait) => IsRare(trait) || isAny))];
+
+            bool IsRare(string trait) => (seen[trait] = seen.GetValueOrDefault(trait) + 1) <= 2;
+        }
+    }
+
+    /// <summary>The task, the model and the fields of the request.</summary>
+    private IEnumerable<string> Traits =>
+        _json["request"]!.AsObject().Select(pair => pair.Key).Append("task " + _json["task"]).Append("model " + _json["model"]);
+
     /// <summary>The names of the models.</summary>
     public IReadOnlyList<string> ModelNames =>
         [.. _json["model"]!.GetValue<string>().Split(" + ").Append(_json["request"]!["refiner"]?["model"]?.GetValue<string>()).OfType<string>()];
