@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Formats.Checkpoints;
 using Brownian.Formats.Files;
@@ -203,6 +204,35 @@ public sealed class ImportTests(Checkpoints checkpoints) : IDisposable
         Assert.Equal(["source"], Left());
     }
 
+    [Fact]
+    public void A_disk_without_space_is_told_before_anything_is_written()
+    {
+        // As many layers as the disk has no space for.
+        const int Width = 1024, Inner = 1 << 20;
+        string source = Copy(), part = Path.Combine(source, "text_encoder");
+        int layers = 1 + (int)(DiskSpace.Left(_folder.FullPath) / (2L * Width * Inner * sizeof(float)));
+        JsonObject config = JsonFile.Read(Path.Combine(part, "config.json"));
+        config["hidden_size"] = Width;
+        config["intermediate_size"] = Inner;
+        config["num_hidden_layers"] = layers;
+        File.WriteAllText(Path.Combine(part, "config.json"), config.ToJsonString());
+        WriteSparse(
+            Path.Combine(part, "model.safetensors"),
+            tensor =>
+            {
+                int[] shape = [.. tensor.Shape.Select(side => side switch { 32 => Width, 64 => Inner, _ => side })];
+                return tensor.Name.Contains(".layers.0.", StringComparison.Ordinal)
+                    ? Enumerable.Range(0, layers).Select(layer => (
+                        tensor.Name.Replace(".layers.0.", $".layers.{layer}.", StringComparison.Ordinal), shape))
+                    : tensor.Name.Contains(".layers.", StringComparison.Ordinal) ? [] : [(tensor.Name, shape)];
+            });
+
+        string message = Assert.Throws<ModelException>(() => Import(source, _folder.Combine("imported"))).Message;
+
+        Assert.Matches(@"imported needs \d+ MB, but its disk has \d+ MB left$", message);
+        Assert.Equal(["source"], Left());
+    }
+
     [Theory]
     [InlineData("unet", "one network, UNet2DConditionModel, of a model")]
     [InlineData("scheduler", "neither model_index.json nor config.json")]
@@ -234,6 +264,32 @@ public sealed class ImportTests(Checkpoints checkpoints) : IDisposable
             }
         }
         File.WriteAllBytes(file, writer.Bytes());
+    }
+
+    /// <summary>Writes a file of zeros, which take no space on the disk, with other tensors in the place of each.</summary>
+    private static void WriteSparse(string file, Func<StoredTensor, IEnumerable<(string Name, int[] Shape)>> instead)
+    {
+        var header = new JsonObject();
+        long end = 0;
+        using (var set = WeightSet.OpenFile(file))
+        {
+            foreach ((string name, int[] shape) in set.Tensors.Values.SelectMany(instead))
+            {
+                long start = end;
+                end += shape.Aggregate((long)sizeof(float), (bytes, side) => bytes * side);
+                header[name] = new JsonObject
+                {
+                    ["dtype"] = "F32",
+                    ["shape"] = new JsonArray([.. shape.Select(side => (JsonNode)side)]),
+                    ["data_offsets"] = new JsonArray(start, end),
+                };
+            }
+        }
+        byte[] text = Encoding.UTF8.GetBytes(header.ToJsonString());
+        using FileStream written = File.Create(file);
+        written.Write(BitConverter.GetBytes((long)text.Length));
+        written.Write(text);
+        written.SetLength(sizeof(long) + text.Length + end);
     }
 
     private string Copy()

@@ -68,8 +68,11 @@ public sealed class ControlRequestTests
             () => Resolve(Card("tiny-sd15"), "{\"control_image\": \"a\", \"control_guidance_start\": 0.1, \"control_preprocess\": \"canny\"}"));
         Assert.Equal(["control_image", "control_guidance_start", "control_preprocess"], refused.Faults.Select(fault => fault.Field));
         Assert.All(
-            refused.Faults, fault => Assert.EndsWith(
-                "with the model tiny-sd15, which does not support ControlNets", fault.Message, StringComparison.Ordinal));
+            refused.Faults,
+            fault => Assert.EndsWith(
+                "with the model tiny-sd15, whose UNet does not take the outputs of ControlNets; import the model with --controlnet",
+                fault.Message,
+                StringComparison.Ordinal));
         // Neutral values are no fault.
         Resolve(
             Card("tiny-sd15"),

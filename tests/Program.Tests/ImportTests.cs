@@ -162,6 +162,41 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_that_is_imported_for_ControlNets_draws_with_one_that_is_imported_alone()
+    {
+        string net = Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), adapters = _folder.Combine("adapters");
+        foreach (string[] import in (string[][])
+            [
+                [_checkpoints.Folder("tiny-sd15"), "--name", "plain"],
+                [_checkpoints.Folder("tiny-sd15"), "--name", "controlled", "--controlnet"],
+                [net, "--name", "edges", "--to", adapters],
+            ])
+        {
+            ProgramResult imported = await RunAsync(["import", .. import]);
+            Assert.True(imported.ExitCode == 0, imported.Error);
+        }
+        string image = Repository.Combine("tests", "Golden.Tests", "Data", "images", "control-64x64.png");
+        string[] request = ["generate", "a red apple", "--seed", "1", "--steps", "2", "-o", "-", "--model"];
+        string[] control = ["--adapters", adapters, "--controlnet", "edges", "--control-image", image];
+
+        ProgramResult drawn = await RunAsync([.. request, "controlled"]), plain = await RunAsync([.. request, "plain"]);
+        ProgramResult controlled = await RunAsync([.. request, "controlled", .. control]);
+        ProgramResult refused = await RunAsync([.. request, "plain", .. control]);
+
+        Assert.True(controlled.ExitCode == 0, controlled.Error);
+        Assert.Equal(Pixels(plain), Pixels(drawn));
+        Assert.NotEqual(Pixels(plain), Pixels(controlled));
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("import the model with --controlnet", refused.Error, StringComparison.Ordinal);
+        ProgramResult none = await RunAsync("import", _checkpoints.Folder("tiny-flux-dev"), "--controlnet");
+        Assert.Contains("has no UNet of Stable Diffusion", none.Error, StringComparison.Ordinal);
+        ProgramResult other = await RunAsync("import", _checkpoints.Folder("tiny-x4-upscaler"), "--controlnet");
+        Assert.Contains("ControlNets are for UNets of Stable Diffusion with 4 or 9 channels; this one has 7", other.Error, StringComparison.Ordinal);
+
+        static byte[] Pixels(ProgramResult result) => ImageReader.Read(result.Output).Pixels;
+    }
+
+    [Fact]
     public async Task Without_a_comparison_the_convolutions_stay_in_float32()
     {
         ProgramResult import = await RunAsync(

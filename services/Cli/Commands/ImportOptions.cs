@@ -71,6 +71,11 @@ internal sealed class ImportOptions
         HelpName = string.Join('|', Predictions),
     };
 
+    private readonly Option<bool> _controlnet = new("--controlnet")
+    {
+        Description = "Make a UNet that takes the outputs of ControlNets; a folder with a ControlNet always has one",
+    };
+
     private readonly Option<string?> _precision = new("--precision")
     {
         Description = "How weights are stored and multiplied; float32 when not given",
@@ -104,7 +109,8 @@ internal sealed class ImportOptions
     {
         foreach (Option option in (Option[])
         [
-            _name, _to, _variant, _portable, _config, _vae, _textEncoder, _tokenizer, _ema, _prediction, _precision, _noComparison, _optimize, _check,
+            _name, _to, _variant, _portable, _config, _vae, _textEncoder, _tokenizer, _ema, _prediction, _controlnet, _precision, _noComparison,
+            _optimize, _check,
         ])
         {
             command.Options.Add(option);
@@ -202,6 +208,7 @@ internal sealed class ImportOptions
                 Autoencoder = parsed.GetValue(_vae),
                 UsesAverages = parsed.GetValue(_ema),
                 PredictionType = parsed.GetValue(_prediction),
+                TakesControlNets = parsed.GetValue(_controlnet),
             },
             IsCompared = isCompared,
             IsOptimized = parsed.GetValue(_optimize),

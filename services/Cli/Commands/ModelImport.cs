@@ -57,7 +57,7 @@ internal sealed record ModelImport(string Name, string Folder)
         await Task.Yield();
         if (IsCompared && checkpoint.IsDrawing)
         {
-            await PrecisionImport.WriteAsync(source, Folder, Settings, cancellationToken);
+            await PrecisionImport.WriteAsync(checkpoint, source, Folder, Settings, cancellationToken);
         }
         else
         {

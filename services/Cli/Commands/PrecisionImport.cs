@@ -1,3 +1,4 @@
+using Brownian.Formats.Files;
 using Brownian.Import.Folders;
 using Brownian.Import.Graphs;
 using Brownian.Inference.Benchmarking;
@@ -18,11 +19,13 @@ internal static class PrecisionImport
     private const string ConvolutionsStay = "convolutions stay in float32";
 
     /// <summary>Writes a model's folder.</summary>
+    /// <param name="checkpoint">The checkpoint with these settings.</param>
     /// <param name="source">The checkpoint's path.</param>
     /// <param name="folder">The model's folder, which must not exist.</param>
     /// <param name="settings">How it is imported.</param>
     /// <param name="cancellationToken">Stops the import. Nothing is left behind.</param>
-    public static async Task WriteAsync(string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
+    public static async Task WriteAsync(
+        CheckpointSource checkpoint, string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
     {
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string hidden = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
@@ -31,15 +34,23 @@ internal static class PrecisionImport
         Remove(hidden);
         try
         {
-            Write(source, reference, settings with { Graphs = new GraphOptions(settings.Graphs.IsPortable) }, cancellationToken);
-            Write(source, reduced, settings, cancellationToken);
+            using (var exact = CheckpointSource.Open(source, settings with { Graphs = new GraphOptions(settings.Graphs.IsPortable) }))
+            {
+                Directory.CreateDirectory(hidden);
+                DiskSpace.Require(
+                    $"{folder} with the float32 model that it is compared with", exact.Bytes + checkpoint.Bytes, DiskSpace.Left(hidden));
+                ModelImport.Write(exact, reference, cancellationToken);
+            }
+            ModelImport.Write(checkpoint, reduced, cancellationToken);
             IReadOnlyList<ModelDifference>? differences = await CompareAsync(reference, reduced, cancellationToken);
             if (settings.Graphs.QuantizesConvolutions && !(differences?.Average(difference => difference.Latents) <= Bound))
             {
                 Console.Error.WriteLine(differences is null ? ConvolutionsStay : string.Create(
                     CultureInfo.InvariantCulture, $"more than {100 * Bound:0} % on average: {ConvolutionsStay}"));
                 Remove(reduced);
-                Write(source, reduced, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } }, cancellationToken);
+                using var plain = CheckpointSource.Open(
+                    source, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } });
+                ModelImport.Write(plain, reduced, cancellationToken);
                 if (differences is not null)
                 {
                     await CompareAsync(reference, reduced, cancellationToken);
@@ -51,12 +62,6 @@ internal static class PrecisionImport
         {
             Remove(hidden);
         }
-    }
-
-    private static void Write(string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
-    {
-        using var checkpoint = CheckpointSource.Open(source, settings);
-        ModelImport.Write(checkpoint, folder, cancellationToken);
     }
 
     /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>

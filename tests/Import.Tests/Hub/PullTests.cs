@@ -527,7 +527,7 @@ public sealed class PullTests(Checkpoints checkpoints) : IDisposable
                 continue;
             }
             ModelException exception = await Assert.ThrowsAsync<ModelException>(() => puller.DownloadAsync(pull, null, Stop));
-            Assert.Matches("^artist/tiny needs .* MB in .*, but its disk has .* MB left$", exception.Message);
+            Assert.Matches("^artist/tiny in .* needs .* MB, but its disk has .* MB left$", exception.Message);
             Assert.Empty(server.RequestedFiles);
         }
     }

@@ -27,9 +27,20 @@ internal sealed record MadeUpModel(JsonObject Unet, JsonObject Vae, JsonObject T
 
     /// <summary>The sizes of Stable Diffusion 1.5.</summary>
     public static MadeUpModel StableDiffusion15 { get; } = Of(
-        """{ "cross_attention_dim": 768, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2 }""",
-        $$"""{ "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2, {{OwnVae}} }""",
-        """{ "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12 }""");
+        """
+        {
+          "cross_attention_dim": 768, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "attention_head_dim": 8,
+          "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+          "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+          "norm_num_groups": 32, "sample_size": 64
+        }
+        """,
+        $$"""
+        { "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2, "norm_num_groups": 32, "sample_size": 512, {{OwnVae}} }
+        """,
+        """
+        { "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "vocab_size": 49408 }
+        """);
 
     /// <summary>The sizes of Stable Diffusion XL's base model.</summary>
     public static MadeUpModel StableDiffusionXl { get; } = Of(

@@ -67,6 +67,11 @@ public sealed class CheckpointSource : IDisposable
     public static CheckpointSource Open(string path, ImportSettings settings)
     {
         CheckpointSource opened = Directory.Exists(path) ? DiffusersFolder.Read(path, settings) : SingleFile.Read(path, settings);
+        if (settings.TakesControlNets && !opened.Parts.Contains("unet"))
+        {
+            opened.Dispose();
+            throw new ModelException($"{path} has no UNet of Stable Diffusion, and only such a UNet takes the outputs of ControlNets");
+        }
         if (settings.Origin is { } origin)
         {
             opened.Source = origin.Source;

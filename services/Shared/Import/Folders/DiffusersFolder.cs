@@ -40,7 +40,7 @@ internal sealed class DiffusersFolder
         {
             Pipeline = _index?["_class_name"]?.ToString() ?? "",
             PooledWidth = PooledWidthIn(path),
-            HasControlNet = WeightSet.Find(Path.Combine(path, ControlNet), null) is not null,
+            TakesControlNets = settings.TakesControlNets || WeightSet.Find(Path.Combine(path, ControlNet), null) is not null,
         };
     }
 

@@ -28,6 +28,11 @@ public sealed record ImportSettings(string? Variant, GraphOptions Graphs)
     /// <summary>What the model of a single file predicts, <c>epsilon</c> or <c>v_prediction</c>; null to tell it from the file.</summary>
     public string? PredictionType { get; init; }
 
+    /// <summary>
+    /// Whether the UNet takes the outputs of ControlNets. That of a folder with a ControlNet always does.
+    /// </summary>
+    public bool TakesControlNets { get; init; }
+
     /// <summary>Where the checkpoint comes from; null for a folder or file of the user, which is named by its name.</summary>
     public ImportOrigin? Origin { get; init; }
 }

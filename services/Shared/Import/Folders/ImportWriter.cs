@@ -79,12 +79,7 @@ public static class ImportWriter
     {
         long written = Directory.Exists(unfinished)
             ? Directory.EnumerateFiles(unfinished, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length) : 0;
-        long needed = source.Bytes - written, free = new DriveInfo(Path.GetDirectoryName(unfinished)!).AvailableFreeSpace;
-        if (needed > free)
-        {
-            throw new ModelException(string.Create(
-                CultureInfo.InvariantCulture, $"{folder} needs {needed / 1e6:0} MB, but its disk has {free / 1e6:0} MB left"));
-        }
+        DiskSpace.Require(folder, source.Bytes - written, DiskSpace.Left(Path.GetDirectoryName(unfinished)!));
     }
 
     /// <summary>Prepares the hidden folder, which is emptied when it belongs to an import of other files.</summary>

@@ -33,7 +33,7 @@ internal sealed class PartReader(GraphOptions graphs)
     public int? PooledWidth { get; init; }
 
     /// <summary>Whether the UNet takes the outputs of ControlNets.</summary>
-    public bool HasControlNet { get; init; }
+    public bool TakesControlNets { get; init; }
 
     /// <summary>Builds the graphs of a part.</summary>
     /// <param name="part">The name of its folder in diffusers' layout; empty for a network alone.</param>
@@ -64,8 +64,13 @@ internal sealed class PartReader(GraphOptions graphs)
         switch (name)
         {
             case "UNet2DConditionModel":
+                bool hasControl = part == "unet" && TakesControlNets;
+                if (hasControl && config.Integer("in_channels", 4) is not (4 or 9) and var channels)
+                {
+                    _faults.Add($"{config.Source}: ControlNets are for UNets of Stable Diffusion with 4 or 9 channels; this one has {channels}");
+                }
                 // Karlo's decoder takes the mask of the text, no other UNet does.
-                var inputs = new UnetInputs(HasTextMask: part == "decoder", HasControl: part == "unet" && HasControlNet, PooledWidth: PooledWidth);
+                var inputs = new UnetInputs(HasTextMask: part == "decoder", HasControl: hasControl, PooledWidth: PooledWidth);
                 Add(part, Unet2DCondition.Build(config, parameters, graphs, inputs));
                 break;
             case "UNet2DModel":

@@ -39,6 +39,7 @@ internal sealed class UnetFile : SingleFileReader
         var parts = new PartReader(Settings.Graphs)
         {
             PooledWidth = _isXl || _isRefiner ? texts.WidthOf("text_encoder_2", "projection_dim") : null,
+            TakesControlNets = Settings.TakesControlNets,
         };
         int levels = unet["block_out_channels"] is JsonArray channels ? channels.Count : 0;
         int layers = JsonFile.Integer(unet["layers_per_block"]) ?? 2;

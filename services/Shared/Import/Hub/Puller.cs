@@ -17,7 +17,7 @@ public sealed class Puller(HubClient client, string cacheFolder)
     public Func<TimeSpan, CancellationToken, Task> Delay { get; init; } = Task.Delay;
 
     /// <summary>Returns the free bytes of the disk of a folder.</summary>
-    internal Func<string, long> FreeSpace { get; init; } = folder => new DriveInfo(folder).AvailableFreeSpace;
+    internal Func<string, long> FreeSpace { get; init; } = DiskSpace.Left;
 
     private HubRetries Retries => new(Delay);
 
@@ -99,13 +99,8 @@ public sealed class Puller(HubClient client, string cacheFolder)
                 client, file, pull.Address.Repository, UrlOf(pull, file), pull.Folder.PathOf(file.Path)))
         ];
         Write(() => Directory.CreateDirectory(pull.Folder.FilesFolder));
-        long needed = missing.Sum(file => file.Size ?? 0) - downloads.Sum(download => download.Length), free = FreeSpace(cacheFolder);
-        if (needed > free)
-        {
-            throw new ModelException(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{pull.Address} needs {needed / 1e6:0} MB in {cacheFolder}, but its disk has {free / 1e6:0} MB left"));
-        }
+        long needed = missing.Sum(file => file.Size ?? 0) - downloads.Sum(download => download.Length);
+        DiskSpace.Require($"{pull.Address} in {cacheFolder}", needed, FreeSpace(cacheFolder));
         long done = pull.Files.Except(missing).Sum(file => file.Size ?? 0);
         foreach ((HubFile file, FileDownload download) in missing.Zip(downloads))
         {

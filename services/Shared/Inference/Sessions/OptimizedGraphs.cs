@@ -155,13 +155,11 @@ public sealed class OptimizedGraphs(string folder, bool makes, IProgress<Optimiz
     /// <summary>Requires that the disk has space for the form. It has every weight packed, and some also as they were, where both are used.</summary>
     private void RequireSpace(string file)
     {
-        long needed = new DirectoryInfo(Path.GetDirectoryName(file)!).EnumerateFiles().Where(part => part.Extension is not (".json" or ".npy"))
+        long most = new DirectoryInfo(Path.GetDirectoryName(file)!).EnumerateFiles().Where(part => part.Extension is not (".json" or ".npy"))
             .Sum(part => part.Length) * 3 / 2;
-        long free = new DriveInfo(folder).AvailableFreeSpace;
-        if (needed > free)
+        if (DiskSpace.Shortage(most, DiskSpace.Left(folder)) is { } shortage)
         {
-            throw new IOException(string.Create(
-                CultureInfo.InvariantCulture, $"it needs up to {needed / 1e6:0} MB, but the disk has {free / 1e6:0} MB left"));
+            throw new IOException($"it {shortage}");
         }
     }
 }

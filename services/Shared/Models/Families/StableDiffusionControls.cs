@@ -20,7 +20,9 @@ internal static class StableDiffusionControls
         ModelFacts facts = model.Facts;
         if (!facts.SupportsControlNets || request.ControlImages.Count == 0)
         {
-            string why = facts.SupportsControlNets ? "without a control_image" : $"with the model {model.Name}, which does not support ControlNets";
+            string why = facts.SupportsControlNets ? "without a control_image"
+                : facts.IsGuidedByImage ? $"with the model {model.Name}, which does not support ControlNets"
+                : $"with the model {model.Name}, whose UNet does not take the outputs of ControlNets; import the model with --controlnet";
             faults.AddRange(
                 RequestSchema.NamesIn(FieldGroup.ControlNet).Where(request.SetFields.Contains)
                     .Select(field => new FieldFault(field, $"is not supported by the family {family} {why}")));
