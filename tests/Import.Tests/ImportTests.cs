@@ -81,6 +81,51 @@ public sealed class ImportTests(Checkpoints checkpoints) : IDisposable
         Assert.Equal(File.ReadAllText(Path.Combine(whole, "brownian.json")), File.ReadAllText(Path.Combine(imported, "brownian.json")));
     }
 
+    [Theory]
+    [InlineData("tiny-sd15")]
+    [InlineData("tiny-sd21")]
+    public void A_second_import_of_the_same_name_leaves_the_first_alone(string other)
+    {
+        string imported = _folder.Combine("imported");
+        int refusals = 0;
+        Import(checkpoints.Folder(Model), imported, new Reports(_ =>
+        {
+            ModelException refused = Assert.Throws<ModelException>(() => Import(checkpoints.Folder(other), imported));
+            Assert.Contains("is imported by another process now", refused.Message, StringComparison.Ordinal);
+            refusals++;
+        }));
+        Assert.NotEqual(0, refusals);
+        Assert.Equal(["imported"], Left());
+    }
+
+    [Theory]
+    [InlineData(float.NaN, false)]
+    [InlineData(float.PositiveInfinity, false)]
+    [InlineData(float.NaN, true)]
+    public void A_weight_that_is_no_number_is_named(float number, bool isQuantized)
+    {
+        string source = Copy(), file = Path.Combine(source, "unet", "diffusion_pytorch_model.safetensors");
+        const string Weight = "mid_block.attentions.0.proj_in.weight";
+        var writer = new SafetensorsWriter();
+        using (var set = WeightSet.OpenFile(file))
+        {
+            foreach (StoredTensor tensor in set.Tensors.Values)
+            {
+                float[] values = set.Read(tensor);
+                values[^1] = tensor.Name == Weight ? number : values[^1];
+                writer.Floats(tensor.Name, values, [.. tensor.Shape]);
+            }
+        }
+        File.WriteAllBytes(file, writer.Bytes());
+        var graphs = new GraphOptions { QuantizesLinear = isQuantized, QuantizesConvolutions = isQuantized };
+        using var checkpoint = CheckpointSource.Open(source, new ImportSettings(null, graphs));
+
+        string message = Assert.Throws<ModelException>(() => ImportWriter.Write(checkpoint, _folder.Combine("imported"), null, Stop)).Message;
+
+        Assert.Contains($"{Weight} has elements that are not finite numbers", message, StringComparison.Ordinal);
+        Assert.Equal(["source"], Left());
+    }
+
     [Fact]
     public void A_stopped_import_of_other_files_is_not_continued()
     {

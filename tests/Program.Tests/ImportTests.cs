@@ -151,10 +151,15 @@ public sealed class ImportTests : IDisposable
         Assert.True(adapted.ExitCode == 0, adapted.Error);
         Assert.NotEqual(plain.Output, adapted.Output);
 
+        // What a killed import of another precision left is removed.
+        string left = _folder.Combine("brownian", "models", ".control.precision");
+        Directory.CreateDirectory(left);
+        await File.WriteAllTextAsync(Path.Combine(left, "weights"), "", TestContext.Current.CancellationToken);
         ProgramResult alone = await RunAsync(
             "import", Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), "--precision", "float16", "--name", "control");
         Assert.True(alone.ExitCode == 0, alone.Error);
         Assert.Contains("not compared with float32: a network alone makes no picture from a prompt", alone.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(left));
         ProgramResult refused = await RunAsync(
             "import", Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), "--precision", "int8", "--name", "other");
         Assert.Equal(2, refused.ExitCode);
@@ -295,6 +300,7 @@ public sealed class ImportTests : IDisposable
     [InlineData("SOURCE: \"nowhere\" is not allowed; allowed: a diffusers folder or a file that exists", "nowhere")]
     [InlineData("--ema: is only for a single file", ".", "--ema")]
     [InlineData("--name: \"../up\" is not allowed", ".", "--name", "../up")]
+    [InlineData("a name for a folder of up to 128 characters", ".", "--name", "two\nlines")]
     [InlineData("--prediction: \"x0\" is not allowed; allowed: epsilon, v_prediction", ".", "--prediction", "x0")]
     [InlineData("--precision: \"int4\" is not allowed; allowed: float32, float16, int8", ".", "--precision", "int4")]
     [InlineData("--no-comparison: is only for --precision float16 and int8", ".", "--no-comparison")]

@@ -96,8 +96,14 @@ public sealed class WatchedFolderTests(RealServers servers) : IDisposable
         Move(damaged);
         // One with the name of a model of the settings: that one stays.
         new StubModel { Factor = 0.75f }.Save(_watched.Combine(named));
+        Directory.CreateSymbolicLink(_watched.Combine("loop"), _watched.FullPath);
+        string strange = _watched.Combine("strange", "unet");
+        Directory.CreateDirectory(strange);
+        await File.WriteAllTextAsync(_watched.Combine("strange", "model_index.json"), "[[", Stop);
+        await File.WriteAllTextAsync(Path.Combine(strange, "model.onnx"), "", Stop);
         Move(whole);
         await ServedAsync(nodes.Gateway, whole, true);
+        await LoggedAsync(log, "strange in the watched folder is not served: ");
         await LoggedAsync(log, $"{damaged} in the watched folder is not served: {_watched.Combine(damaged, part)} cannot be loaded");
         await LoggedAsync(log, $"{named} in the watched folder is not served: Two model folders have the name {named}");
         await DrawAsync(nodes.Gateway, named);

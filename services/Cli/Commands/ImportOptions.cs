@@ -153,10 +153,12 @@ internal sealed class ImportOptions
         {
             faults.Add(FieldFault.Of("--prediction", predicts, string.Join(", ", Predictions)));
         }
-        if ((parsed.GetValue(_name) ?? defaultName) is { } model && (model.Length == 0 || model.StartsWith('.') || model != Path.GetFileName(model)
-            || model.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0))
+        const int MaxLength = 128;
+        if ((parsed.GetValue(_name) ?? defaultName) is { } model
+            && (model.Length is 0 or > MaxLength || model.StartsWith('.') || model.Any(char.IsControl) || model != Path.GetFileName(model)
+                || model.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0))
         {
-            faults.Add(FieldFault.Of("--name", model, "a name for a folder, which does not begin with a dot"));
+            faults.Add(FieldFault.Of("--name", model, $"a name for a folder of up to {MaxLength} characters, which does not begin with a dot"));
         }
     }
 

@@ -61,6 +61,7 @@ internal sealed record ModelImport(string Name, string Folder)
         }
         else
         {
+            PrecisionImport.RemoveLeft(Folder);
             Write(checkpoint, Folder, cancellationToken);
             if (IsCompared)
             {

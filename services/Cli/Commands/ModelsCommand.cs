@@ -160,6 +160,10 @@ internal static class ModelsCommand
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{facts.ScalingFactor}{(facts.StatesScalingFactor ? "" : " (the folder does not say; the older converter's constant)")}"));
+        if (facts.IsDecoderOnly)
+        {
+            return ExitCode.Success;
+        }
         Line("controlnets", string.Join(", ", facts.ControlNets));
         string tokenizers = facts.Text is { } text
             ? string.Join(" and ", text.Clips.Select(static _ => "CLIP").Concat(text.T5 is null ? [] : (string[])[$"T5 of {text.Window}"]))

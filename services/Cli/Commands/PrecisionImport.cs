@@ -27,18 +27,15 @@ internal static class PrecisionImport
     public static async Task WriteAsync(
         CheckpointSource checkpoint, string source, string folder, ImportSettings settings, CancellationToken cancellationToken)
     {
-        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        string hidden = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
-        string reference = Path.Combine(hidden, "float32"), reduced = Path.Combine(hidden, "reduced");
         ImportWriter.RequireNew(folder);
-        Remove(hidden);
+        using ImportLock hidden = Take(folder);
+        string reference = Path.Combine(hidden.Folder, "float32"), reduced = Path.Combine(hidden.Folder, "reduced");
         try
         {
             using (var exact = CheckpointSource.Open(source, settings with { Graphs = new GraphOptions(settings.Graphs.IsPortable) }))
             {
-                Directory.CreateDirectory(hidden);
                 DiskSpace.Require(
-                    $"{folder} with the float32 model that it is compared with", exact.Bytes + checkpoint.Bytes, DiskSpace.Left(hidden));
+                    $"{folder} with the float32 model that it is compared with", exact.Bytes + checkpoint.Bytes, DiskSpace.Left(hidden.Folder));
                 ModelImport.Write(exact, reference, cancellationToken);
             }
             ModelImport.Write(checkpoint, reduced, cancellationToken);
@@ -47,7 +44,7 @@ internal static class PrecisionImport
             {
                 Console.Error.WriteLine(differences is null ? ConvolutionsStay : string.Create(
                     CultureInfo.InvariantCulture, $"more than {100 * Bound:0} % on average: {ConvolutionsStay}"));
-                Remove(reduced);
+                Directory.Delete(reduced, recursive: true);
                 using var plain = CheckpointSource.Open(
                     source, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } });
                 ModelImport.Write(plain, reduced, cancellationToken);
@@ -56,12 +53,33 @@ internal static class PrecisionImport
                     await CompareAsync(reference, reduced, cancellationToken);
                 }
             }
-            Directory.Move(reduced, path);
+            ImportWriter.RequireNew(folder);
+            Directory.Move(reduced, Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         }
         finally
         {
-            Remove(hidden);
+            hidden.Remove();
         }
+    }
+
+    /// <summary>Removes what an import that was killed left beside a model's folder.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <exception cref="ModelException">Another process imports it now.</exception>
+    public static void RemoveLeft(string folder)
+    {
+        if (Directory.Exists(HiddenOf(folder)))
+        {
+            using ImportLock hidden = Take(folder);
+            hidden.Remove();
+        }
+    }
+
+    private static ImportLock Take(string folder) => ImportLock.Take(HiddenOf(folder), Guid.NewGuid().ToString(), folder);
+
+    private static string HiddenOf(string folder)
+    {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        return Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
     }
 
     /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>
@@ -84,14 +102,6 @@ internal static class PrecisionImport
         {
             Console.Error.WriteLine($"not compared with float32, because the model does not draw from a prompt alone: {exception.Message}");
             return null;
-        }
-    }
-
-    private static void Remove(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
         }
     }
 }

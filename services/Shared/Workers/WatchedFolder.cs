@@ -1,4 +1,3 @@
-using Brownian.Formats.Files;
 using Brownian.Inference.Engines;
 using Brownian.Jobs.Telemetry;
 using Brownian.Models.Folders;
@@ -18,6 +17,15 @@ namespace Brownian.Workers;
 /// <param name="logger">Logs models that cannot be served.</param>
 public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, TimeProvider clock, ILogger<WatchedFolder> logger) : BackgroundService
 {
+    /// <summary>All files of a model, whose parts can be links; not more, because links can go round.</summary>
+    private static readonly EnumerationOptions Everything = new()
+    {
+        RecurseSubdirectories = true,
+        MaxRecursionDepth = 3,
+        IgnoreInaccessible = false,
+        AttributesToSkip = 0,
+    };
+
     /// <summary>The files of each folder at the last reading.</summary>
     private readonly Dictionary<string, string> _seen = new(StringComparer.Ordinal);
 
@@ -50,12 +58,10 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
 
     private void Read(string folder)
     {
-        Dictionary<string, (string Path, string Files)> found;
+        string[] paths;
         try
         {
-            found = Directory.GetDirectories(Path.GetFullPath(folder))
-                .Where(path => !Path.GetFileName(path).StartsWith('.') && ModelFolder.IsModel(path))
-                .ToDictionary(path => Path.GetFileName(path), path => (path, FilesOf(path)), StringComparer.Ordinal);
+            paths = Directory.GetDirectories(Path.GetFullPath(folder));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -64,6 +70,24 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
             return;
         }
         _problems.Remove(folder);
+        var found = new Dictionary<string, (string Path, string? Files)>(StringComparer.Ordinal);
+        foreach (string path in paths.Where(path => !Path.GetFileName(path).StartsWith('.')))
+        {
+            string name = Path.GetFileName(path);
+            try
+            {
+                if (ModelFolder.IsModel(path))
+                {
+                    found[name] = (path, FilesOf(path));
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // What is served of it stays, as in an outage.
+                found[name] = (path, _seen.GetValueOrDefault(name));
+                Report(name, exception.Message);
+            }
+        }
         foreach (string name in _seen.Keys.Where(name => _seen[name] != found.GetValueOrDefault(name).Files).ToArray())
         {
             _seen.Remove(name);
@@ -74,10 +98,10 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
                 PlatformLog.WatchedModelWithdrawn(logger, name);
             }
         }
-        foreach ((string name, (string path, string files)) in found)
+        foreach ((string name, (string path, string? files)) in found)
         {
             // A model that is still being copied changes from one reading to the next.
-            if (!_seen.TryAdd(name, files) && !_served.ContainsKey(name) && !IsNamed(path))
+            if (files is not null && !_seen.TryAdd(name, files) && !_served.ContainsKey(name) && !IsNamed(path))
             {
                 Serve(name, path);
             }
@@ -101,8 +125,9 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
             _served.Add(name, added);
             _problems.Remove(name);
         }
-        catch (Exception exception) when (exception is ModelException or IOException or UnauthorizedAccessException)
+        catch (Exception exception)
         {
+            // Whatever is wrong with a model, it must not end the process.
             added.ForEach(local => local.Withdraw(name));
             Report(name, exception.Message);
         }
@@ -121,7 +146,7 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
     /// <summary>Returns what differs when a file of a folder is added, removed or written.</summary>
     private static string FilesOf(string folder) => string.Join(
         '\n',
-        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        Directory.EnumerateFiles(folder, "*", Everything)
             .Order(StringComparer.Ordinal)
             .Select(file => new FileInfo(file))
             .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}"));

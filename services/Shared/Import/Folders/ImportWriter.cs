@@ -16,7 +16,7 @@ namespace Brownian.Import.Folders;
 /// </summary>
 public static class ImportWriter
 {
-    private const string Manifest = "brownian.json", Mark = ".import";
+    private const string Manifest = "brownian.json";
 
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
 
@@ -33,17 +33,16 @@ public static class ImportWriter
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         RequireNew(folder);
         string unfinished = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.unfinished");
+        ImportLock? taken = null;
         bool isStopped = false;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             RequireSpace(source, unfinished, folder);
-            using FileStream mark = Begin(unfinished, source.Identity);
+            taken = ImportLock.Take(unfinished, source.Identity, folder);
             WriteParts(source, unfinished, progress, cancellationToken);
             Describe(source, unfinished);
-            mark.Dispose();
-            File.Delete(Path.Combine(unfinished, Mark));
-            Directory.Move(unfinished, path);
+            taken.Complete(path);
         }
         catch (OperationCanceledException)
         {
@@ -56,10 +55,11 @@ public static class ImportWriter
         }
         finally
         {
-            if (!isStopped && Directory.Exists(unfinished))
+            if (!isStopped)
             {
-                Directory.Delete(unfinished, recursive: true);
+                taken?.Remove();
             }
+            taken?.Dispose();
         }
     }
 
@@ -80,22 +80,6 @@ public static class ImportWriter
         long written = Directory.Exists(unfinished)
             ? Directory.EnumerateFiles(unfinished, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length) : 0;
         DiskSpace.Require(folder, source.Bytes - written, DiskSpace.Left(Path.GetDirectoryName(unfinished)!));
-    }
-
-    /// <summary>Prepares the hidden folder, which is emptied when it belongs to an import of other files.</summary>
-    /// <returns>The open file that states to which import the folder belongs; it keeps out a second import.</returns>
-    private static FileStream Begin(string unfinished, string identity)
-    {
-        string file = Path.Combine(unfinished, Mark);
-        if (Directory.Exists(unfinished) && !(File.Exists(file) && File.ReadAllText(file) == identity))
-        {
-            Directory.Delete(unfinished, recursive: true);
-        }
-        Directory.CreateDirectory(unfinished);
-        var mark = new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.None);
-        mark.Write(Encoding.UTF8.GetBytes(identity));
-        mark.Flush(flushToDisk: true);
-        return mark;
     }
 
     private static void WriteParts(

@@ -69,7 +69,8 @@ internal static class WeightWriter
             weight.Name, isHalf ? ElementType.Float16 : ElementType.Float32, [.. weight.Shape.Select(side => (long)side)]);
         if (weight.Bytes < SmallBytes)
         {
-            float[] whole = weight.Parameter.Read();
+            float[] whole = new float[weight.Parameter.Count];
+            Read(weight, 0, whole);
             tensor.RawData = ByteString.CopyFrom(isHalf ? Halves(weight, whole) : MemoryMarshal.AsBytes(whole.AsSpan()));
             progress?.Invoke(weight.Bytes);
             return tensor;
@@ -82,12 +83,22 @@ internal static class WeightWriter
         {
             cancellationToken.ThrowIfCancellationRequested();
             Span<float> part = buffer.AsSpan(0, (int)Math.Min(piece, weight.Parameter.Count - done));
-            weight.Parameter.Read(done, part);
+            Read(weight, done, part);
             ReadOnlySpan<byte> bytes = isHalf ? Halves(weight, part) : MemoryMarshal.AsBytes(part);
             file.Write(bytes);
             progress?.Invoke(bytes.Length);
         }
         return tensor;
+    }
+
+    /// <summary>Reads elements, which must be finite: one that is not makes all of an image so.</summary>
+    private static void Read(GraphWeight weight, long first, Span<float> values)
+    {
+        weight.Parameter.Read(first, values);
+        if (values.Length > 0 && !float.IsFinite(TensorPrimitives.MaxMagnitude<float>(values)))
+        {
+            throw new ModelException($"{weight.Name} has elements that are not finite numbers: the checkpoint is damaged");
+        }
     }
 
     /// <summary>Rounds elements to 16 bits, in their own memory.</summary>
@@ -146,7 +157,7 @@ internal static class WeightWriter
         {
             cancellationToken.ThrowIfCancellationRequested();
             int count = (int)Math.Min(rows, weight.Rows - first);
-            weight.Parameter.Read(first * columns, buffer.AsSpan(0, count * columns));
+            Read(weight, first * columns, buffer.AsSpan(0, count * columns));
             for (int i = 0; i < count; i++)
             {
                 use((int)first + i, buffer.AsSpan(i * columns, columns));
