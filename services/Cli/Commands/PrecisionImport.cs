@@ -16,7 +16,7 @@ internal static class PrecisionImport
     /// <summary>The largest mean difference of the last latents, as a share of their size, at which convolutions are quantised.</summary>
     public const double Bound = 0.1;
 
-    private const string ConvolutionsStay = "convolutions stay in float32";
+    private const string HiddenKind = "precision", ConvolutionsStay = "convolutions stay in float32";
 
     /// <summary>Writes a model's folder.</summary>
     /// <param name="checkpoint">The checkpoint with these settings.</param>
@@ -67,20 +67,14 @@ internal static class PrecisionImport
     /// <exception cref="ModelException">Another process imports it now.</exception>
     public static void RemoveLeft(string folder)
     {
-        if (Directory.Exists(HiddenOf(folder)))
+        if (Directory.Exists(ImportLock.FolderOf(folder, HiddenKind)))
         {
             using ImportLock hidden = Take(folder);
             hidden.Remove();
         }
     }
 
-    private static ImportLock Take(string folder) => ImportLock.Take(HiddenOf(folder), Guid.NewGuid().ToString(), folder);
-
-    private static string HiddenOf(string folder)
-    {
-        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        return Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.precision");
-    }
+    private static ImportLock Take(string folder) => ImportLock.Take(folder, HiddenKind, Guid.NewGuid().ToString());
 
     /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>
     private static async Task<IReadOnlyList<ModelDifference>?> CompareAsync(string reference, string reduced, CancellationToken cancellationToken)

@@ -30,7 +30,7 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
     private readonly Dictionary<string, string> _seen = new(StringComparer.Ordinal);
 
     private readonly Dictionary<string, List<LocalEngines>> _served = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _problems = new(StringComparer.Ordinal);
+    private readonly WatchProblems _problems = new(logger);
     private TaskCompletionSource _read = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Whether there is a folder to read.</summary>
@@ -66,10 +66,10 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // An outage of a network's folder withdraws nothing.
-            Report(folder, exception.Message);
+            _problems.Report(folder, exception.Message);
             return;
         }
-        _problems.Remove(folder);
+        _problems.End(folder);
         var found = new Dictionary<string, (string Path, string? Files)>(StringComparer.Ordinal);
         foreach (string path in paths.Where(path => !Path.GetFileName(path).StartsWith('.')))
         {
@@ -85,13 +85,13 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
             {
                 // What is served of it stays, as in an outage.
                 found[name] = (path, _seen.GetValueOrDefault(name));
-                Report(name, exception.Message);
+                _problems.Report(name, exception.Message);
             }
         }
         foreach (string name in _seen.Keys.Where(name => _seen[name] != found.GetValueOrDefault(name).Files).ToArray())
         {
             _seen.Remove(name);
-            _problems.Remove(name);
+            _problems.End(name);
             if (_served.Remove(name, out List<LocalEngines>? engines))
             {
                 engines.ForEach(local => local.Withdraw(name));
@@ -123,23 +123,13 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
                 added.Add(local);
             }
             _served.Add(name, added);
-            _problems.Remove(name);
+            _problems.End(name);
         }
         catch (Exception exception)
         {
             // Whatever is wrong with a model, it must not end the process.
             added.ForEach(local => local.Withdraw(name));
-            Report(name, exception.Message);
-        }
-    }
-
-    /// <summary>Logs a problem once, until it changes.</summary>
-    private void Report(string what, string problem)
-    {
-        if (_problems.GetValueOrDefault(what) != problem)
-        {
-            _problems[what] = problem;
-            PlatformLog.WatchedModelRefused(logger, what, problem);
+            _problems.Report(name, exception.Message);
         }
     }
 

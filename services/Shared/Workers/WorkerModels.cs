@@ -28,7 +28,7 @@ internal sealed class WorkerModels(
 {
     private readonly string[] _named = [.. engines.Models];
     private readonly Dictionary<string, ModelFolder> _taken = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _problems = new(StringComparer.Ordinal);
+    private readonly WatchProblems _problems = new(logger);
     private Dictionary<string, string> _fingerprints = [];
 
     /// <summary>The names of the models of the settings.</summary>
@@ -61,7 +61,14 @@ internal sealed class WorkerModels(
         while (watched.IsGiven)
         {
             Task next = watched.NextReadingAsync(cancellationToken);
-            await TakeUpAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await TakeUpAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (ModelException)
+            {
+                // Another worker has other files of what this one serves: its next heartbeat finds and tells that, too.
+            }
             await next.ConfigureAwait(false);
         }
     }
@@ -106,18 +113,14 @@ internal sealed class WorkerModels(
                     return;
                 }
                 _taken.Add(name, folder);
-                _problems.Remove(name);
+                _problems.End(name);
                 SetQueues([.. _taken.Keys]);
                 PlatformLog.WatchedModelServed(logger, identity.Id, name);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
                 await announcement.ChangeAsync(_fingerprints, [.. _taken.Keys]).ConfigureAwait(false);
-                if (_problems.GetValueOrDefault(name) != exception.Message)
-                {
-                    _problems[name] = exception.Message;
-                    PlatformLog.WatchedModelRefused(logger, name, exception.Message);
-                }
+                _problems.Report(name, exception.Message);
             }
         }
     }

@@ -18,13 +18,23 @@ public sealed class ImportLock : IDisposable
     /// <summary>The folder.</summary>
     public string Folder { get; }
 
-    /// <summary>Takes a folder, which is emptied when it belongs to another import.</summary>
-    /// <param name="folder">The folder. It may not exist.</param>
-    /// <param name="identity">Equal for the import that left the folder and one that continues it.</param>
-    /// <param name="model">What is imported, in messages.</param>
-    /// <exception cref="ModelException">Another process imports it now.</exception>
-    public static ImportLock Take(string folder, string identity, string model)
+    /// <summary>Returns the hidden folder beside a model's folder.</summary>
+    /// <param name="model">The model's folder.</param>
+    /// <param name="kind">The end of its name, which tells what is in it.</param>
+    public static string FolderOf(string model, string kind)
     {
+        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
+        return Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{kind}");
+    }
+
+    /// <summary>Takes the hidden folder, which is emptied when it belongs to another import.</summary>
+    /// <param name="model">The model's folder.</param>
+    /// <param name="kind">The end of the hidden folder's name.</param>
+    /// <param name="identity">Equal for the import that left the folder and one that continues it.</param>
+    /// <exception cref="ModelException">Another process imports the model now.</exception>
+    public static ImportLock Take(string model, string kind, string identity)
+    {
+        string folder = FolderOf(model, kind);
         Directory.CreateDirectory(folder);
         FileStream file;
         try

@@ -16,7 +16,7 @@ namespace Brownian.Import.Folders;
 /// </summary>
 public static class ImportWriter
 {
-    private const string Manifest = "brownian.json";
+    private const string Manifest = "brownian.json", Unfinished = "unfinished";
 
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
 
@@ -32,14 +32,14 @@ public static class ImportWriter
     {
         string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         RequireNew(folder);
-        string unfinished = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.unfinished");
+        string unfinished = ImportLock.FolderOf(folder, Unfinished);
         ImportLock? taken = null;
         bool isStopped = false;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             RequireSpace(source, unfinished, folder);
-            taken = ImportLock.Take(unfinished, source.Identity, folder);
+            taken = ImportLock.Take(folder, Unfinished, source.Identity);
             WriteParts(source, unfinished, progress, cancellationToken);
             Describe(source, unfinished);
             taken.Complete(path);
