@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Brownian.Cli.Commands;
 using Brownian.Cli.Remote;
@@ -33,11 +34,18 @@ internal static class CommandLineProgram
             AuditCommand.Create(),
             AccountCommand.Create(),
             BenchCommand.Create(),
-        };
+            ConfigCommand.Create(),
+            DoctorCommand.Create(),
+            PresetsCommand.Create(),
+        }.WithExamples("brownian generate \"red apple, flat\" --seed 7 -o apple.png", "brownian import v1-5-pruned.safetensors --name sd15");
+        root.Add(CompletionCommand.Create());
+        root.Add(CompletionCommand.CreateComplete(root));
+        root.Add(HelpCommand.Create(root));
         root.Directives.Clear();
+        root.Options.OfType<HelpOption>().Single().Action = new GroupedHelpAction();
         // A prompt that begins with @ is a prompt, not a response file with arguments.
         ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        string[] errors = [.. UnknownOptions(parsed), .. parsed.Errors.Select(error => error.Message.TrimEnd('.'))];
+        string[] errors = [.. UnknownTokens.In(parsed), .. UnknownTokens.OtherErrors(parsed)];
         if (errors.Length > 0)
         {
             return Fail(string.Join("; ", errors) + HelpHint(parsed), ExitCode.Usage);
@@ -69,24 +77,6 @@ internal static class CommandLineProgram
         catch (Exception exception)
         {
             return Fail($"unexpected failure ({exception.GetType().Name}): {exception.Message}", ExitCode.Failure);
-        }
-    }
-
-    /// <summary>
-    /// Returns errors for unknown options, which the command-line library otherwise parses as arguments, for example as the prompt.
-    /// </summary>
-    private static IEnumerable<string> UnknownOptions(ParseResult parsed)
-    {
-        HashSet<Token> literal = new(parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash), ReferenceEqualityComparer.Instance);
-        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
-        {
-            foreach (Token token in command.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens))
-            {
-                if (token.Value is ['-', _, ..] && !literal.Contains(token))
-                {
-                    yield return $"{token.Value} is not an option; put an argument that begins with a dash after --, as in: -- {token.Value}";
-                }
-            }
         }
     }
 

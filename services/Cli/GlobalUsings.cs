@@ -1,2 +1,3 @@
 global using System.Globalization;
+global using Brownian.Cli.Help;
 global using Brownian.Diffusion.Faults;

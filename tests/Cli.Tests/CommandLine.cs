@@ -21,6 +21,7 @@ internal static class CommandLine
         Environment.SetEnvironmentVariable("BROWNIAN_MODELS", null);
         Environment.SetEnvironmentVariable("BROWNIAN_SERVER", null);
         Environment.SetEnvironmentVariable("BROWNIAN_CA", null);
+        Environment.SetEnvironmentVariable("BROWNIAN_CONFIG", folder.Combine("config", "config.json"));
         try
         {
             Console.SetOut(capturedOutput);

@@ -130,12 +130,14 @@ public sealed class GenerateTests
     }
 
     [Fact]
-    public async Task Generate_with_the_quiet_option_prints_nothing()
+    public async Task Generate_with_the_quiet_option_prints_only_the_name_of_a_file_that_was_not_named()
     {
         using var folder = new TemporaryFolder();
         ProgramResult result = await GenerateAsync(folder, "owl", "--quiet");
         Assert.Empty(result.Error);
-        Assert.Empty(result.Output);
+        Assert.True(File.Exists(folder.Combine(Assert.Single(result.OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries)))));
+        ProgramResult named = await GenerateAsync(folder, "owl", "--quiet", "-o", "owl.png");
+        Assert.Equal(("", ""), (named.OutputText, named.Error));
     }
 
     [Fact]

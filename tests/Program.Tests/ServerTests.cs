@@ -66,11 +66,15 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
     public async Task A_long_prompt_is_cut_by_a_gateway_with_the_warning_of_a_local_run()
     {
         using var folder = new TemporaryFolder();
-        string[] request = ["generate", string.Join(' ', Enumerable.Repeat("red", 30)) + " apple key", "--steps", "1", "--quiet"];
+        string[] request = ["generate", string.Join(' ', Enumerable.Repeat("red", 30)) + " apple key", "--steps", "1", "--json", "--quiet"];
         ProgramResult here = await RunWellAsync(folder, [.. request, "-o", "here.png"]);
         ProgramResult there = await RunWellAsync(folder, [.. request, "-o", "there.png", .. Server]);
-        Assert.Contains("apple key", there.Error, StringComparison.Ordinal);
-        Assert.Equal(here.Error, there.Error);
+        string?[] warnings = Warnings(there);
+        Assert.Contains("apple key", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Equal(Warnings(here), warnings);
+
+        static string?[] Warnings(ProgramResult result) =>
+            [.. JsonNode.Parse(result.OutputText)!["warnings"]!.AsArray().Select(warning => (string?)warning)];
     }
 
     [Fact]
@@ -163,8 +167,9 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         AssertRefused(await RunAsync(folder, ["generate", "owl", .. unavailable]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
         AssertRefused(
             await RunAsync(folder, ["workers", "list", "--operators", "http://127.0.0.1:1"]), 1, "http://127.0.0.1:1: Connection refused");
-        AssertRefused(await RunAsync(folder, ["workers", "list", "--operators", "host"]), 2, "--operators: \"host\" is not allowed");
-        AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "127.0.0.1:1"]), 2, "--server: \"127.0.0.1:1\" is not allowed");
+        AssertRefused(await RunAsync(folder, ["workers", "list", "--operators", "ftp://host"]), 2, "--operators: \"ftp://host\" is not allowed");
+        AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "127.0.0.1:1"]), 1, "at http://127.0.0.1:1: Connection refused");
+        AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "ftp://host"]), 2, "--server: \"ftp://host\" is not allowed");
         AssertRefused(await RunAsync(folder, ["generate", "owl", "--detach"]), 2, "--detach: needs --server");
         await RunWellAsync(folder, ["generate", "owl", "--steps", "1", "-o", "owl.png", .. unavailable, .. Server]);
     }

@@ -56,6 +56,7 @@ internal static class BrownianProgram
             start.Environment.Remove("BROWNIAN_" + variable);
         }
         start.Environment.Remove("HF_TOKEN");
+        start.Environment["BROWNIAN_CONFIG"] = "/nowhere/config.json";
         foreach ((string name, string value) in run.Environment)
         {
             start.Environment[name] = value;

@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.Text.Json.Nodes;
+using Brownian.Adapters;
+using Brownian.Requests;
 using Brownian.Requests.Schema;
 
 namespace Brownian.Cli.Commands;
@@ -7,6 +10,13 @@ namespace Brownian.Cli.Commands;
 /// <summary>A request field as a command-line option: its name, its help and its value come from the schema.</summary>
 internal sealed class FieldOption
 {
+    /// <summary>Fields of few models and methods, which the help shows last.</summary>
+    private static readonly string[] Rare =
+    [
+        "prompt_3", "negative_prompt_3", "max_sequence_length", "init_latents", "noise", "noise_dtype", "original_inference_steps", "true_cfg_scale",
+        "guidance_method", "pag_scale", "cfg_zero_star", "image_guidance_scale", "guidance_rescale",
+    ];
+
     private readonly RequestField _field;
 
     private FieldOption(RequestField field, Option option) => (_field, Option) = (field, option);
@@ -15,7 +25,37 @@ internal sealed class FieldOption
     public Option Option { get; }
 
     /// <summary>Creates the option of a field; null when the field's values have no command-line form.</summary>
-    public static FieldOption? Create(RequestField field) => field.Declared switch
+    public static FieldOption? Create(RequestField field)
+    {
+        FieldOption? created = CreateBare(field);
+        created?.Option.In(GroupOf(field));
+        switch (field.Declared)
+        {
+            case ChoiceFieldAttribute:
+                created?.Option.CompletionSources.Add(field.Declared.Allowed.Split(", "));
+                break;
+            case LoraListFieldAttribute or InversionListFieldAttribute:
+                created?.Option.CompletionSources.Add(
+                    _ => AdapterCatalog.Create([], takesPaths: true).FileNames().Select(name => new CompletionItem(name)));
+                break;
+        }
+        return created;
+    }
+
+    /// <summary>Returns the group of a field's option in the help.</summary>
+    public static HelpGroup GroupOf(RequestField field) => Rare.Contains(field.Name) ? HelpGroup.Advanced : field.Declared.Group switch
+    {
+        FieldGroup.Model or FieldGroup.Adapters => HelpGroup.Model,
+        FieldGroup.Prompt => HelpGroup.Prompt,
+        FieldGroup.Image or FieldGroup.Size => HelpGroup.Image,
+        FieldGroup.Sampling or FieldGroup.Guidance => HelpGroup.Sampling,
+        FieldGroup.ControlNet => HelpGroup.ControlNet,
+        FieldGroup.Xl => HelpGroup.Xl,
+        FieldGroup.Output => HelpGroup.Output,
+        _ => HelpGroup.Advanced,
+    };
+
+    private static FieldOption? CreateBare(RequestField field) => field.Declared switch
     {
         NumberFieldAttribute => One(field, "X"),
         IntegerFieldAttribute or SeedFieldAttribute => One(field, "N"),
@@ -41,7 +81,7 @@ internal sealed class FieldOption
             FileListFieldAttribute or TextListFieldAttribute or NumberListFieldAttribute => "can be repeated",
             _ => null,
         };
-        string? missing = field.Declared.Default is null or "none" ? null : "default: " + field.Declared.Default;
+        string? missing = field.Declared.Default == "none" ? null : "default: " + (field.Declared.Default ?? "the model's");
         string more = string.Join("; ", ((string?[])[allowed, missing]).OfType<string>());
         return more.Length == 0 ? field.Declared.Text : $"{field.Declared.Text} ({more})";
     }
@@ -66,11 +106,23 @@ internal sealed class FieldOption
         }
     }
 
+    /// <summary>Returns the field's own name and what other programs call it, as options that mean the same as its option.</summary>
+    public static string[] OtherOptions(string field)
+    {
+        string[] names = [field, .. OtherNames.Fields.Where(name => name.Value == field).Select(name => name.Key)];
+        return [.. names.Select(name => "--" + name.Replace('_', '-')).Where(name => name != RequestSchema.Find(field)?.Option)];
+    }
+
     private static FieldOption One(RequestField field, string helpName) =>
-        new(field, new Option<string?>(field.Option) { Description = Describe(field), HelpName = helpName });
+        new(field, new Option<string?>(field.Option, OtherOptions(field.Name)) { Description = Describe(field), HelpName = helpName });
 
     private static FieldOption Many(RequestField field, string helpName) =>
-        new(field, new Option<string[]>(field.Option) { Description = Describe(field), HelpName = helpName, DefaultValueFactory = _ => [] });
+        new(field, new Option<string[]>(field.Option, OtherOptions(field.Name))
+        {
+            Description = Describe(field),
+            HelpName = helpName,
+            DefaultValueFactory = _ => [],
+        });
 
     private JsonNode ReadOne(string text) => _field.Declared switch
     {

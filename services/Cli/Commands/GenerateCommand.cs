@@ -15,6 +15,7 @@ using Brownian.Models.Facts;
 using Brownian.Models.Families;
 using Brownian.Models.Folders;
 using Brownian.Requests;
+using Brownian.Requests.Schema;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
@@ -35,7 +36,10 @@ internal sealed class GenerateCommand(RequestOptions options)
     };
 
     private readonly Option<bool> _json = new("--json") { Description = "Write the results to standard output as JSON" };
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Show no progress and no summary" };
+    private readonly Option<bool> _quiet = new("--quiet", "-q")
+    {
+        Description = "Show no progress, warnings or summary; without -o the names of the files go to standard output",
+    };
     private readonly Option<string?> _dump =
         new("--dump") { Description = "Write token ids, embeddings, timesteps and latents to a folder", HelpName = "FOLDER" };
     private readonly ServerOption _server = new(required: false);
@@ -54,7 +58,10 @@ internal sealed class GenerateCommand(RequestOptions options)
     private readonly Option<bool> _detach = new("--detach") { Description = "With --server: submit a job, print its id and end" };
     private readonly Option<bool> _direct = new("--direct") { Description = "With --server: the gateway generates at once, without a job" };
 
-    public static Command Create() => Create("generate", "Generates images from a prompt", new RequestOptions());
+    public static Command Create() => Create("generate", "Generates images from a prompt", new RequestOptions()).WithExamples(
+        "brownian generate \"red apple, flat\" --seed 7 -o apple.png",
+        "brownian generate \"pear, flat\" --init-image apple.png --strength 0.5 -o pear.png",
+        "brownian generate \"green apple, flat\" --count 4 --steps 30 --guidance 5 -o apples/");
 
     /// <summary>Creates a command that makes images.</summary>
     /// <param name="name">The command's name.</param>
@@ -68,19 +75,19 @@ internal sealed class GenerateCommand(RequestOptions options)
         generate._model.AddTo(command);
         if (request.Draws)
         {
-            command.Options.Add(generate._model.AdapterFolders);
-            command.Options.Add(generate._stopAfter);
-            command.Options.Add(generate._from);
+            command.Options.Add(generate._model.AdapterFolders.In(HelpGroup.Model));
+            command.Options.Add(generate._stopAfter.In(HelpGroup.Advanced));
+            command.Options.Add(generate._from.In(HelpGroup.Advanced));
         }
-        command.Options.Add(generate._output);
-        command.Options.Add(generate._json);
-        command.Options.Add(generate._quiet);
-        command.Options.Add(generate._dump);
-        command.Options.Add(generate._unload);
-        command.Options.Add(generate._lowMemory);
-        generate._server.AddTo(command);
-        command.Options.Add(generate._detach);
-        command.Options.Add(generate._direct);
+        command.Options.Add(generate._output.In(HelpGroup.Output));
+        command.Options.Add(generate._json.In(HelpGroup.Output));
+        command.Options.Add(generate._quiet.In(HelpGroup.Output));
+        command.Options.Add(generate._dump.In(HelpGroup.Advanced));
+        command.Options.Add(generate._unload.In(HelpGroup.Advanced));
+        command.Options.Add(generate._lowMemory.In(HelpGroup.Model));
+        generate._server.AddTo(command, HelpGroup.Server);
+        command.Options.Add(generate._detach.In(HelpGroup.Server));
+        command.Options.Add(generate._direct.In(HelpGroup.Server));
         command.SetAction(generate.RunAsync);
         return command;
     }
@@ -105,7 +112,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         string? output = parsed.GetValue(_output);
         // A partial result is not an image, so its file name determines no image format.
         var files = new ImageFiles(stop is null ? output : null);
-        var report = new GenerationReport(files);
+        var report = new GenerationReport(files, json, quiet);
         JsonObject built = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request);
         JsonObject requested = Expanded(await Task.Run(() => ImportFiles(built, quiet, cancellationToken), cancellationToken), catalog);
         if (stop is not null)
@@ -153,7 +160,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         // Invalid requests are refused before graphs of gigabytes are loaded.
         Resolve(request, imaged, models, adapters, faults);
-        options.Like?.Warn(Warn);
+        options.Like?.Warn(report.Warn);
         if (request.StopAfter is null)
         {
             files.Prepare();
@@ -173,11 +180,11 @@ internal sealed class GenerateCommand(RequestOptions options)
             using IGenerationProgress progress = Progress(quiet, imageCount);
             if (request.StopAfter is not null)
             {
-                PartialResult made = await generator.StopAsync(resolved, given.Known, progress, Warn, cancellationToken);
+                PartialResult made = await generator.StopAsync(resolved, given.Known, progress, report.Warn, cancellationToken);
                 await KeepAsync(made with { Request = ToResumable(requested, models, resolved, given) }, output!, "", quiet, cancellationToken);
                 return ExitCode.Success;
             }
-            await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, Warn, cancellationToken, kept))
+            await foreach (GeneratedImage image in generator.GenerateAsync(resolved, given.Known, progress, report.Warn, cancellationToken, kept))
             {
                 report.Write(
                     () =>
@@ -193,14 +200,12 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             DumpFolder.Write(dump, images);
         }
-        report.Finish(resolved.Model, json, quiet);
+        report.Finish(resolved.Model);
         return ExitCode.Success;
     }
 
     private static int? FramesOf(JsonObject requested) =>
         requested["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
-
-    private static void Warn(string message) => Console.Error.WriteLine("warning: " + message);
 
     private static PartialResult? ReadKept(FileInfo? file)
     {
@@ -302,17 +307,26 @@ internal sealed class GenerateCommand(RequestOptions options)
             return requested;
         }
         var report = new ImportReport();
-        string folder = new ImportCache(ModelCatalog.CacheFolder).Open(
-            model,
-            into =>
-            {
-                if (!quiet)
+        string folder;
+        try
+        {
+            folder = new ImportCache(ModelCatalog.CacheFolder).Open(
+                model,
+                into =>
                 {
-                    Console.Error.WriteLine($"{model} is imported once, into {into}; \"brownian models prune\" removes such folders");
-                }
-            },
-            quiet ? null : report,
-            cancellationToken);
+                    if (!quiet)
+                    {
+                        Console.Error.WriteLine($"{model} is imported once, into {into}; \"brownian models prune\" removes such folders");
+                    }
+                },
+                quiet ? null : report,
+                cancellationToken);
+        }
+        catch (ModelException exception) when (exception.Message.Contains("--", StringComparison.Ordinal))
+        {
+            throw new ModelException(
+                $"{exception.Message} (these are options of \"brownian import\"; --model then takes the name that the import prints)", exception);
+        }
         report.Finish();
         requested["model"] = folder;
         return requested;
@@ -342,7 +356,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         PartialResult? kept = ReadKept(left);
         string? stop = parsed.GetValue(_stopAfter), output = parsed.GetValue(_output);
         var files = new ImageFiles(stop is null ? output : null);
-        var report = new GenerationReport(files);
+        var report = new GenerationReport(files, json, quiet);
         JsonObject requested = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, Served(kept?.Request));
         if (stop is not null)
         {
@@ -374,7 +388,7 @@ internal sealed class GenerateCommand(RequestOptions options)
             throw new FieldFaultException(faults);
         }
         options.Like?.LeaveInversions(requested);
-        options.Like?.Warn(Warn);
+        options.Like?.Warn(report.Warn);
         return await _server.CallAsync(
             parsed,
             async client =>
@@ -407,7 +421,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                     model = await new RemoteGeneration(client, files, report)
                         .RunAsync(request, options.NameOf(parsed) ?? request.Prompt, imageCount, progress, cancellationToken);
                 }
-                report.Finish(model, json, quiet);
+                report.Finish(model);
                 return ExitCode.Success;
             },
             cancellationToken);
@@ -480,12 +494,13 @@ internal sealed class GenerateCommand(RequestOptions options)
     private static GenerateRequest ReadMessage(JsonObject requested, List<FieldFault> faults)
     {
         // The message has further names for some fields. A request file has the same names with and without --server.
-        JsonObject known = Without(
+        string[] known = [.. RequestSchema.All.Select(field => field.Name)];
+        JsonObject whole = Without(
             requested, (name, _) => RequestSchema.Find(name) is null,
-            "is not a field of a request; known: " + string.Join(", ", RequestSchema.All), faults);
+            name => $"is not a field of a request{OtherNames.Hint(name, known)}; known: {string.Join(", ", known)}", faults);
         try
         {
-            return RequestMessage.Read(known);
+            return RequestMessage.Read(whole);
         }
         catch (FieldFaultException exception)
         {
@@ -497,7 +512,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     {
         JsonObject generation = Without(
             requested, (name, value) => RequestSchema.Job.Find(name) is { } field && value is not null && !field.IsNeutral(value),
-            "is a field of a gateway's job; allowed with --server", faults);
+            _ => "is a field of a gateway's job; allowed with --server", faults);
         try
         {
             return RequestReader.Read(generation);
@@ -509,14 +524,15 @@ internal sealed class GenerateCommand(RequestOptions options)
     }
 
     /// <summary>Returns a request without some fields, each of which is reported.</summary>
-    private static JsonObject Without(JsonObject request, Func<string, JsonNode?, bool> isRefused, string reason, List<FieldFault> faults)
+    private static JsonObject Without(
+        JsonObject request, Func<string, JsonNode?, bool> isRefused, Func<string, string> reason, List<FieldFault> faults)
     {
         var rest = new JsonObject();
         foreach ((string name, JsonNode? value) in request)
         {
             if (isRefused(name, value))
             {
-                faults.Add(new FieldFault(name, reason));
+                faults.Add(new FieldFault(name, reason(name)));
             }
             else
             {

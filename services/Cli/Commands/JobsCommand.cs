@@ -177,13 +177,13 @@ internal static class JobsCommand
                 new FieldFault("--output", $"is a name for {NameOf(named)}, but the images are {NameOf(JobText.Format(other))}"));
         }
         files.Prepare();
-        var report = new GenerationReport(files);
+        var report = new GenerationReport(files, json, quiet: false);
         var images = new RemoteGeneration(client, files, report);
         foreach (Artifact artifact in job.Artifacts.OrderBy(artifact => artifact.Index))
         {
             await images.FetchAsync(artifact, job.Artifacts.Count, JobText.Prompt(job), cancellationToken);
         }
-        report.Finish(job.Model, json, quiet: false);
+        report.Finish(job.Model);
         return ExitCode.Success;
 
         static string NameOf(ImageFormat format) => format.ToString().ToLowerInvariant();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Brownian.Adapters;
 using Brownian.Cli.Output;
 using Brownian.Inference.Sessions;
@@ -10,11 +11,18 @@ namespace Brownian.Cli.Commands;
 /// <summary>Options of every command that opens or runs a model.</summary>
 internal sealed class ModelOptions
 {
-    public Option<string?> Model { get; } = new("--model", "-m")
+    public Option<string?> Model { get; } = new("--model", ["-m", .. FieldOption.OtherOptions("model")])
     {
-        Description = "A model's name (brownian models list) or folder",
+        Description = $"A model's name (brownian models list), folder or checkpoint file (default: {ModelCatalog.DefaultModel})",
         HelpName = "NAME|FOLDER",
     };
+
+    /// <summary>Creates the options.</summary>
+    public ModelOptions() => Model.CompletionSources.Add(_ =>
+    {
+        ModelCatalog catalog = ModelCatalog.Create([]);
+        return catalog.List().Concat(catalog.ListCascades()).Select(model => new CompletionItem(model.Name));
+    });
 
     public Option<string[]> Folders { get; } = CreateFolders();
 
@@ -54,12 +62,12 @@ internal sealed class ModelOptions
 
     public void AddTo(Command command)
     {
-        command.Options.Add(Model);
-        command.Options.Add(Folders);
-        command.Options.Add(Precision);
-        command.Options.Add(Threads);
-        command.Options.Add(Device);
-        command.Options.Add(Optimize);
+        command.Options.Add(Model.In(HelpGroup.Model));
+        command.Options.Add(Folders.In(HelpGroup.Model));
+        command.Options.Add(Precision.In(HelpGroup.Advanced));
+        command.Options.Add(Threads.In(HelpGroup.Advanced));
+        command.Options.Add(Device.In(HelpGroup.Model));
+        command.Options.Add(Optimize.In(HelpGroup.Model));
     }
 
     /// <summary>The catalogue of adapters; a name on the command line may be any file on this machine.</summary>

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Cli.Settings;
+using Brownian.Diffusion.Schedulers;
 using Brownian.Formats.Images;
 using Brownian.Requests;
 
@@ -28,16 +30,17 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         ["negative_prompt", "vae_tiling", "guidance_scale", "guidance_rescale", "eta", "noise", "noise_dtype"];
 
     private readonly Argument<string> _image = new("IMAGE") { Description = "An image file: PNG, JPEG, WebP or GIF" };
-    private readonly Option<string?> _promptOption = new("--prompt")
+    private readonly Option<string?> _promptOption = new Option<string?>("--prompt")
     {
-        Description = "What the image shows, for models that take a prompt; - reads it from standard input; empty when not given",
+        Description = "What the image shows, for models that take a prompt; - reads it from standard input (default: empty)",
         HelpName = "TEXT",
-    };
+    }.In(HelpGroup.Prompt);
 
     private readonly Argument<string> _first = new("FIRST") { Description = "The first end of the frames: a prompt or an image file" };
     private readonly Argument<string> _second = new("SECOND") { Description = "The last end of the frames: a prompt or an image file" };
     private readonly Option<string?> _frames =
-        new("--frames") { Description = "The number of frames, including both ends, 2..240; 9 when not given", HelpName = "N" };
+        new Option<string?>("--frames") { Description = "The number of frames, including both ends, 2..240 (default: 9)", HelpName = "N" }
+            .In(HelpGroup.Image);
     private readonly Argument<string?> _prompt = new("PROMPT")
     {
         Description = "What the image shows; - reads it from standard input",
@@ -45,36 +48,62 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     };
 
     private readonly Option<FileInfo?> _request =
-        new("--request") { Description = "A request as a JSON file; other options replace its fields", HelpName = "FILE" };
+        new Option<FileInfo?>("--request") { Description = "A request as a JSON file; other options replace its fields", HelpName = "FILE" }
+            .In(HelpGroup.Request);
+    private readonly Option<string?> _preset = new Option<string?>("--preset")
+    {
+        Description = "Begin with the fields of a preset: a name of \"brownian presets\", or a JSON file",
+        HelpName = "NAME|FILE",
+    }.In(HelpGroup.Request);
     private readonly Option<FileInfo?> _like =
-        new("--like") { Description = "An image whose settings become the request; other options replace them", HelpName = "FILE" };
+        new Option<FileInfo?>("--like") { Description = "An image whose settings become the request; other options replace them", HelpName = "FILE" }
+            .In(HelpGroup.Request);
     private readonly Option<string?> _initImage = Of("init_image", "FILE");
     private readonly Option<string?> _mask = Of("mask", "FILE");
     private readonly Option<string?> _seed = Of("seed", "N");
     private readonly Option<string?> _count = Of("count", "N");
     private readonly Option<string?> _steps = Of("steps", "N");
-    private readonly Option<string?> _refiner = new("--refiner") { Description = "A refiner that continues with XL's latents", HelpName = "MODEL" };
+    private readonly Option<string?> _refiner =
+        new Option<string?>("--refiner") { Description = "A refiner that continues with XL's latents", HelpName = "MODEL" }.In(HelpGroup.Xl);
     private readonly Option<string?> _refinerStart =
-        new("--refiner-start") { Description = "Where the refiner takes over, 0..1; 0.8 when not given", HelpName = "X" };
-    private readonly Option<string?> _hires =
-        new("--hires") { Description = "A second pass, larger by this factor, 1..4; --set hires={...} sets all its fields", HelpName = "SCALE" };
-    private readonly Option<string?> _size = new("--size") { Description = "The image's width and height in pixels", HelpName = "WxH" };
-    private readonly Option<string?> _scheduler = new("--scheduler") { Description = "A name of \"brownian schedulers list\"", HelpName = "NAME" };
-    private readonly Option<string[]> _schedulerOptions = new("--scheduler-option")
+        new Option<string?>("--refiner-start") { Description = "Where the refiner takes over, 0..1 (default: 0.8)", HelpName = "X" }.In(HelpGroup.Xl);
+    private readonly Option<string?> _hires = new Option<string?>("--hires", FieldOption.OtherOptions("hires"))
+    {
+        Description = "Hires fix: a second pass, larger by this factor, 1..4; --set hires={...} sets all its fields (default: no second pass)",
+        HelpName = "SCALE",
+    }.In(HelpGroup.Image);
+    private readonly Option<string?> _size = new Option<string?>("--size")
+    {
+        Description = "The image's width and height in pixels, such as 512x768 (default: the model's)",
+        HelpName = "WxH",
+    }.In(HelpGroup.Image);
+    private readonly Option<string?> _width = Of("width", "N", "-W");
+    private readonly Option<string?> _height = Of("height", "N", "-H");
+    private readonly Option<string?> _scheduler = new Option<string?>("--scheduler", FieldOption.OtherOptions("scheduler"))
+    {
+        Description = "The sampler: a name of \"brownian schedulers list\" (default: the model's)",
+        HelpName = "NAME",
+    }.In(HelpGroup.Sampling);
+    private readonly Option<string[]> _schedulerOptions = new Option<string[]>("--scheduler-option")
     {
         Description = "An option of the scheduler; can be repeated",
         HelpName = "KEY=VALUE",
         DefaultValueFactory = _ => [],
-    };
+    }.In(HelpGroup.Sampling);
 
-    private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp", HelpName = "FORMAT" };
-    private readonly Option<string?> _quality = new("--quality") { Description = "1..100, for jpeg and webp", HelpName = "N" };
-    private readonly Option<string[]> _set = new("--set")
+    private readonly Option<string?> _format = new Option<string?>("--format")
     {
-        Description = "Any other field of the request; can be repeated",
+        Description = "png, jpeg or webp (default: by the name of --output, else png)",
+        HelpName = "FORMAT",
+    }.In(HelpGroup.Output);
+    private readonly Option<string?> _quality =
+        new Option<string?>("--quality") { Description = "1..100, for jpeg and webp (default: 95)", HelpName = "N" }.In(HelpGroup.Output);
+    private readonly Option<string[]> _set = new Option<string[]>("--set")
+    {
+        Description = "Any other field of the request (docs/request.md); can be repeated",
         HelpName = "FIELD=JSON",
         DefaultValueFactory = _ => [],
-    };
+    }.In(HelpGroup.Advanced);
 
     /// <summary>The options of the other fields, in the order of their groups.</summary>
     private readonly FieldOption[] _fields =
@@ -97,26 +126,34 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
 
     public void AddTo(Command command)
     {
+        _scheduler.CompletionSources.Add([.. SchedulerCatalog.Names.Select(name => name.Name)]);
         (Argument[] arguments, Option[] first) = kind switch
         {
             ImageCommand.Interpolate => ((Argument[])[_first, _second], (Option[])[_frames, _seed, _steps]),
             ImageCommand.Upscale => ([_image], [_promptOption, _seed, _count, _steps]),
-            _ => ([_prompt], [_request, _like, _initImage, _mask, _seed, _count, _steps, _refiner, _refinerStart, _hires]),
+            _ => ([_prompt], [_request, _like, _preset, _initImage, _mask, _seed, _count, _steps, _refiner, _refinerStart, _hires]),
         };
         foreach (Argument argument in arguments)
         {
             command.Arguments.Add(argument);
         }
-        foreach (Option option in (Option[])[.. first, _size, _scheduler, _schedulerOptions, .. _fields.Select(field => field.Option), _format,
-            _quality, _set])
+        Option[] all =
+        [
+            .. first, _size, _width, _height, _scheduler, _schedulerOptions, .. _fields.Select(field => field.Option), _format, _quality, _set,
+        ];
+        foreach (Option option in all)
         {
             command.Options.Add(option);
         }
     }
 
-    private static Option<string?> Of(string name, string helpName) =>
+    private static Option<string?> Of(string name, string helpName, params string[] aliases) =>
         RequestSchema.Request.Find(name) is { } field
-            ? new Option<string?>(field.Option) { Description = FieldOption.Describe(field), HelpName = helpName }
+            ? new Option<string?>(field.Option, [.. FieldOption.OtherOptions(name), .. aliases])
+            {
+                Description = FieldOption.Describe(field),
+                HelpName = helpName,
+            }.In(FieldOption.GroupOf(field))
             : throw new ArgumentException($"{name} is not a field of a request", nameof(name));
 
     /// <summary>Builds the request as JSON: the fields of the file or the image, overridden by the options.</summary>
@@ -135,13 +172,17 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         {
             throw new FieldFaultException(new FieldFault("--like", "cannot be given with --request"));
         }
+        if (parsed.GetValue(_preset) is not null && (requestFile is not null || likeFile is not null || kept is not null))
+        {
+            throw new FieldFaultException(new FieldFault("--preset", "cannot be given with --request, --like or --from, which have all fields"));
+        }
         if (kept is not null && (requestFile is not null || likeFile is not null))
         {
             throw new FieldFaultException(new FieldFault("--from", "contains a request; --request and --like cannot be given with it"));
         }
         JsonObject json = requestFile is not null ? RequestJson.Parse(ReadAll(requestFile, "--request"))
             : likeFile is not null ? (JsonObject)(Like = LikeImage.Read(likeFile)).Settings.Request.DeepClone()
-            : (JsonObject?)kept?.DeepClone() ?? [];
+            : (JsonObject?)kept?.DeepClone() ?? Defaults(parsed.GetValue(_preset));
         string folder = requestFile?.DirectoryName ?? "";
         if (model is null && requestFile is not null)
         {
@@ -186,6 +227,14 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             json["width"] = size.Width;
             json["height"] = size.Height;
         }
+        foreach ((string side, Option<string?> option) in ((string, Option<string?>)[])[("width", _width), ("height", _height)])
+        {
+            if (parsed.GetValue(option) is not null && parsed.GetValue(_size) is not null)
+            {
+                faults.Add(new FieldFault(option.Name, "cannot be given with --size"));
+            }
+            SetNumber(json, side, parsed.GetValue(option));
+        }
         SetScheduler(json, parsed.GetValue(_scheduler), parsed.GetValue(_schedulerOptions) ?? [], faults);
         SetOutput(json, parsed.GetValue(_format), parsed.GetValue(_quality), format, faults);
         foreach (string field in parsed.GetValue(_set) ?? [])
@@ -207,6 +256,24 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
         }
         return faults.Count == 0 ? json : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>
+    /// Returns the fields that a request begins with: the user's defaults, replaced by those of a preset. Other commands than <c>generate</c> take
+    /// only some fields, and so none of them.
+    /// </summary>
+    private JsonObject Defaults(string? preset)
+    {
+        if (kind != ImageCommand.Generate)
+        {
+            return [];
+        }
+        JsonObject fields = UserConfig.ReadRequest();
+        foreach ((string name, JsonNode? value) in preset is null ? [] : Preset.Open(preset).Fields)
+        {
+            fields[name] = value?.DeepClone();
+        }
+        return fields;
     }
 
     /// <summary>Returns the text from which file names are made; null for the prompt.</summary>

@@ -14,19 +14,42 @@ internal static class SchedulersCommand
 {
     public static Command Create() => new("schedulers", "Lists the schedulers and shows their steps") { CreateList(), CreateShow() };
 
+    /// <summary>The titles of the groups, and the names to begin with.</summary>
+    private static readonly Dictionary<SchedulerPurpose, (string Title, string? Advice)> Groups = new()
+    {
+        [SchedulerPurpose.Diffusion] =
+            ("For Stable Diffusion 1, 2 and XL, DeepFloyd IF, and most other models", "dpm++_2m_karras, euler_a, ddim or unipc"),
+        [SchedulerPurpose.Flow] = ("For Stable Diffusion 3 and Flux", "flow_euler"),
+        [SchedulerPurpose.FlowMap] = ("For models of flow maps", null),
+        [SchedulerPurpose.Distilled] = ("For models and LoRAs that were distilled to 1 to 8 steps", "lcm"),
+        [SchedulerPurpose.Consistency] = ("For consistency models", null),
+        [SchedulerPurpose.Edm] = ("For models that are preconditioned by EDM, such as Playground 2.5", "edm_dpm++_2m"),
+        [SchedulerPurpose.Score] = ("For models of scores on growing variances", null),
+        [SchedulerPurpose.VDiffusion] = ("For models with v-diffusion's own schedule", null),
+        [SchedulerPurpose.Unclip] = ("For unCLIP models, which name it themselves", null),
+        [SchedulerPurpose.Inversion] = ("Not for images: they turn an image into its noise", null),
+    };
+
     private static Command CreateList()
     {
-        var command = new Command("list", "Lists short names, classes and descriptions");
+        var command = new Command("list", "Lists short names, classes and descriptions, in groups of the models that they are for");
         command.SetAction(_ =>
         {
-            foreach (SchedulerDescriptor descriptor in SchedulerCatalog.Classes.OrderBy(candidate => candidate.ClassName, StringComparer.Ordinal))
+            foreach (IGrouping<SchedulerPurpose, SchedulerDescriptor> group in SchedulerCatalog.Classes
+                .GroupBy(descriptor => descriptor.Purpose).OrderBy(group => group.Key))
             {
-                string[] names = [.. SchedulerCatalog.Names.Where(name => name.ClassName == descriptor.ClassName).Select(name => name.Name)];
-                Console.Out.WriteLine($"{descriptor.ClassName}: {descriptor.Summary}");
-                if (names.Length > 0)
+                (string title, string? advice) = Groups[group.Key];
+                Console.Out.WriteLine($"== {title}{(advice is null ? "" : $" (begin with {advice})")}");
+                foreach (SchedulerDescriptor descriptor in group.OrderBy(candidate => candidate.ClassName, StringComparer.Ordinal))
                 {
-                    Console.Out.WriteLine("    " + string.Join(", ", names));
+                    string[] names = [.. SchedulerCatalog.Names.Where(name => name.ClassName == descriptor.ClassName).Select(name => name.Name)];
+                    Console.Out.WriteLine($"{descriptor.ClassName}: {descriptor.Summary}");
+                    if (names.Length > 0)
+                    {
+                        Console.Out.WriteLine("    " + string.Join(", ", names));
+                    }
                 }
+                Console.Out.WriteLine();
             }
             return ExitCode.Success;
         });

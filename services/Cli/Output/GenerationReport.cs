@@ -7,11 +7,28 @@ namespace Brownian.Cli.Output;
 
 /// <summary>Writes images to their files, and reports at the end what was made: as JSON, and in one line for the user.</summary>
 /// <param name="files">The output files.</param>
-internal sealed class GenerationReport(ImageFiles files)
+/// <param name="json">Whether the report is written to standard output as JSON.</param>
+/// <param name="quiet">Whether nothing is written to standard error.</param>
+internal sealed class GenerationReport(ImageFiles files, bool json, bool quiet)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly JsonArray _images = [];
     private readonly List<ulong> _seeds = [];
+    private readonly JsonArray _warnings = [];
+
+    /// <summary>Shows a warning, unless it was shown, and adds it to the report.</summary>
+    public void Warn(string message)
+    {
+        if (_warnings.Any(known => (string?)known == message))
+        {
+            return;
+        }
+        _warnings.Add(message);
+        if (!quiet)
+        {
+            Console.Error.WriteLine("warning: " + message);
+        }
+    }
 
     /// <summary>Writes an image to the output.</summary>
     /// <param name="name">Returns the file's name; called only when the output is a file.</param>
@@ -35,15 +52,26 @@ internal sealed class GenerationReport(ImageFiles files)
 
     /// <summary>Reports what was made.</summary>
     /// <param name="model">The model's name, if known.</param>
-    /// <param name="json">Whether the report is written to standard output.</param>
-    /// <param name="quiet">Whether nothing is written to standard error.</param>
-    public void Finish(string? model, bool json, bool quiet)
+    public void Finish(string? model)
     {
         double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
         if (json)
         {
-            var report = new JsonObject { ["model"] = model, ["images"] = _images, ["seconds"] = Math.Round(seconds, 3) };
+            var report = new JsonObject
+            {
+                ["model"] = model,
+                ["images"] = _images,
+                ["seconds"] = Math.Round(seconds, 3),
+                ["warnings"] = _warnings,
+            };
             Console.Out.WriteLine(report.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+        }
+        if (quiet && !json && !files.IsNamed)
+        {
+            foreach (JsonNode? image in _images)
+            {
+                Console.Out.WriteLine((string)image!["file"]!);
+            }
         }
         if (!quiet)
         {

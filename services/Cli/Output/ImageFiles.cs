@@ -20,6 +20,7 @@ internal sealed class ImageFiles
         {
             return;
         }
+        IsNamed = true;
         if (output == "-")
         {
             IsStandardOutput = true;
@@ -42,6 +43,9 @@ internal sealed class ImageFiles
             throw new FieldFaultException(new FieldFault("--output", $"has a file name of {length} bytes; allowed: up to {MaxNameLength}"));
         }
     }
+
+    /// <summary>Whether the caller named the output, so that the names of the files are known.</summary>
+    public bool IsNamed { get; }
 
     /// <summary>Whether the image is written to standard output.</summary>
     public bool IsStandardOutput { get; }

@@ -68,7 +68,7 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
                             : ""));
                     break;
                 case JobEvent.EventOneofCase.Warning:
-                    Console.Error.WriteLine("warning: " + update.Warning.Message);
+                    report.Warn(update.Warning.Message);
                     break;
                 case JobEvent.EventOneofCase.Artifact when fetched.Add(update.Artifact.Index):
                     await fetch(update.Artifact);

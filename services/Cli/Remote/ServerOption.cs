@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Brownian.Cli.Settings;
 using Brownian.Client;
 using Brownian.V1;
 using Grpc.Core;
@@ -22,16 +23,19 @@ internal sealed class ServerOption
     public ServerOption(bool required)
     {
         _server.Description = required
-            ? $"A gateway's gRPC address; can be repeated; when not given, the value of {Variable} or {Default}"
+            ? $"A gateway's gRPC address; can be repeated; when not given, the value of {Variable}, of "
+                + $"{UserConfig.Server} in \"brownian config\", or {Default}"
             : "Generate the images at a gateway: its gRPC address, such as http://host:5081; can be repeated";
     }
 
     /// <summary>Adds the options to a command.</summary>
-    public void AddTo(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="group">Their group in its help.</param>
+    public void AddTo(Command command, HelpGroup group = HelpGroup.Options)
     {
-        command.Add(_server);
-        command.Add(_credentials.Option);
-        command.Add(_authority.Option);
+        command.Add(_server.In(group));
+        command.Add(_credentials.Option.In(group));
+        command.Add(_authority.Option.In(group));
     }
 
     /// <summary>Whether gateways were given on the command line.</summary>
@@ -92,10 +96,16 @@ internal sealed class ServerOption
     internal static ServerException Refused(string address, RpcException exception, SentSecret? sent, string remedy) => new(
         $"{address}: {exception.Status.Detail}; the command line sent {(sent is null ? $"none: {remedy}" : $"that of {sent.Source}")}", exception);
 
-    /// <summary>Returns the valid addresses among those given.</summary>
+    /// <summary>Returns the addresses as URLs; an address without a scheme, such as <c>localhost:5081</c>, is one of http.</summary>
     /// <exception cref="FieldFaultException">An address is invalid.</exception>
     internal static string[] Checked(string option, string[] given, string allowed)
     {
+        const string Separator = "://";
+        given =
+        [
+            .. given.Select(address => address.Contains(Separator, StringComparison.Ordinal) || address.Length == 0 ? address
+                : Uri.UriSchemeHttp + Separator + address),
+        ];
         FieldFault[] faults =
         [
             .. given.Where(
@@ -113,9 +123,12 @@ internal sealed class ServerOption
         {
             string? variable = Environment.GetEnvironmentVariable(Variable);
             option = Variable;
-            given = string.IsNullOrEmpty(variable)
-                ? [Default]
-                : variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            if (string.IsNullOrEmpty(variable))
+            {
+                variable = (string?)UserConfig.Read()[UserConfig.Server] ?? Default;
+                option = $"{UserConfig.FilePath}: {UserConfig.Server}";
+            }
+            given = variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
         return Checked(option, given, "a gateway's gRPC address, such as http://host:5081");
     }
@@ -169,6 +182,9 @@ internal sealed class ServerOption
         {
             cause = inner;
         }
-        return cause?.Message ?? exception.Status.Detail;
+        string reason = cause?.Message ?? exception.Status.Detail;
+        return reason.Contains("HTTP_1_1_REQUIRED", StringComparison.Ordinal)
+            ? "this port speaks HTTP/1.1, as a gateway's JSON port does (5080); --server is the address of its gRPC port (5081)"
+            : reason;
     }
 }

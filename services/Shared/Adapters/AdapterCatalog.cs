@@ -208,6 +208,10 @@ public sealed class AdapterCatalog
                     + $"({reference.Fingerprint?[..Math.Min(12, reference.Fingerprint.Length)]})");
     }
 
+    /// <summary>Returns the names of the files of LoRAs and textual inversions in the folders, without their extension.</summary>
+    public IEnumerable<string> FileNames() =>
+        NamesOf(FilesEnding(AdapterNames.Ending)).Select(name => name[..^AdapterNames.Ending.Length]);
+
     private ControlNetFolder FindControlNet(string name, IReadOnlyList<string> own)
     {
         IEnumerable<string> names = NamesOf(FilesEnding(".onnx").Select(graph => (graph.Folder, Path.GetDirectoryName(graph.File)!)));

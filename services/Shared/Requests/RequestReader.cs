@@ -10,8 +10,7 @@ namespace Brownian.Requests;
 /// </summary>
 public static class RequestReader
 {
-    private static readonly string KnownNames =
-        string.Join(", ", RequestSchema.Request.All.Select(field => field.Name).Concat(RequestSchema.Stages.All.Select(field => field.Name)));
+    private static readonly string[] KnownNames = [.. RequestSchema.Request.All.Concat(RequestSchema.Stages.All).Select(field => field.Name)];
 
     /// <summary>Reads a request.</summary>
     /// <exception cref="FieldFaultException">The request is invalid; contains every fault.</exception>
@@ -23,7 +22,8 @@ public static class RequestReader
     {
         var faults = new List<FieldFault>();
         faults.AddRange(json.Select(field => field.Key).Where(name => RequestSchema.Find(name) is null)
-            .Select(name => new FieldFault(name, $"is not a field of a request; known: {KnownNames}")));
+            .Select(name => new FieldFault(
+                name, $"is not a field of a request{OtherNames.Hint(name, KnownNames)}; known: {string.Join(", ", KnownNames)}")));
         // Stage blocks are allowed in cascades only; faults inside them are reported along with their presence here.
         RequestSchema.Stages.Read(json, "", faults);
         var request = (GenerationRequest)RequestSchema.Request.Read(json, "", faults);
@@ -147,7 +147,7 @@ public static class RequestReader
             {
                 string where = RequestSchema.Is(name, FieldScope.Stage) ? $"belongs to a stage; allowed: within {string.Join(", ", blocks)}"
                     : RequestSchema.Find(name) is not null ? "is not supported by cascades"
-                    : $"is not a field of a request; known: {string.Join(", ", known)}";
+                    : $"is not a field of a request{OtherNames.Hint(name, known)}; known: {string.Join(", ", known)}";
                 faults.Add(new FieldFault(name, where));
             }
         }
@@ -179,8 +179,9 @@ public static class RequestReader
             }
             else
             {
-                string known = string.Join(", ", RequestSchema.NamesIn(scope));
-                faults.Add(new FieldFault($"{path}.{name}", $"is not a field of {owner}; known: {known}"));
+                IReadOnlyCollection<string> known = [.. RequestSchema.NamesIn(scope)];
+                faults.Add(new FieldFault(
+                    $"{path}.{name}", $"is not a field of {owner}{OtherNames.Hint(name, known)}; known: {string.Join(", ", known)}"));
             }
         }
     }

@@ -16,8 +16,9 @@ public sealed record FieldFault(string Field, string Message)
     /// <param name="field">The field's name.</param>
     /// <param name="value">The given value; a JSON node in its JSON form.</param>
     /// <param name="allowed">The allowed values, for example <c>1..1000</c>.</param>
-    public static FieldFault Of(string field, object? value, string allowed) =>
-        new(field, string.Create(CultureInfo.InvariantCulture, $"{Quote(value)} is not allowed; allowed: {allowed}"));
+    /// <param name="hint">What the value was probably meant to be (<see cref="Spelling.Hint"/>).</param>
+    public static FieldFault Of(string field, object? value, string allowed, string hint = "") =>
+        new(field, string.Create(CultureInfo.InvariantCulture, $"{Quote(value)} is not allowed{hint}; allowed: {allowed}"));
 
     /// <inheritdoc/>
     public override string ToString() => $"{Field}: {Message}";

@@ -43,7 +43,10 @@ public sealed class CMStochasticIterativeScheduler : Scheduler
             SchedulerOption.Number("s_noise", 1, 0),
             SchedulerOptions.Rho,
             SchedulerOption.Flag("clip_denoised", true),
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Consistency,
+    };
 
     /// <inheritdoc/>
     public override float InitNoiseSigma => _largest;

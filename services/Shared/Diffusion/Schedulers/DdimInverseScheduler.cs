@@ -42,7 +42,10 @@ public sealed class DdimInverseScheduler : Scheduler
             SchedulerOptions.PredictionType(),
             SchedulerOption.Choice("timestep_spacing", "leading", "leading", "trailing"),
             SchedulerOptions.ZeroTerminalSnr,
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Inversion,
+    };
 
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>

@@ -41,7 +41,10 @@ public sealed class DpmSolverMultistepInverseScheduler : DpmMultistepScheduler
             DpmSolverOptions.LambdaMinClipped,
             DpmSolverOptions.VarianceType,
             .. SchedulerOptions.Spacing("linspace"),
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Inversion,
+    };
 
     /// <inheritdoc/>
     protected override (float[] Timesteps, float[] Sigmas) Walk(SamplingOptions options)

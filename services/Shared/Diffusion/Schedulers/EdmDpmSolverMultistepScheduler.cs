@@ -34,7 +34,10 @@ public sealed class EdmDpmSolverMultistepScheduler : DpmMultistepScheduler
             DpmSolverOptions.SolverType,
             DpmSolverOptions.LowerOrderFinal(true),
             DpmSolverOptions.EulerAtFinal,
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Edm,
+    };
 
     /// <inheritdoc/>
     public override float InitNoiseSigma => EdmPreconditioning.InitNoiseSigma(Config);

@@ -25,7 +25,10 @@ public sealed class EdmEulerScheduler : Scheduler
         "EDMEulerScheduler",
         "Euler's method on a preconditioned model",
         config => new EdmEulerScheduler(config),
-        EdmPreconditioning.Options);
+        EdmPreconditioning.Options)
+    {
+        Purpose = SchedulerPurpose.Edm,
+    };
 
     /// <inheritdoc/>
     public override float InitNoiseSigma => EdmPreconditioning.InitNoiseSigma(Config);

@@ -23,7 +23,10 @@ public sealed class FlowMapEulerDiscreteScheduler : Scheduler
         "FlowMapEulerDiscreteScheduler",
         "Steps of flow-map models",
         config => new FlowMapEulerDiscreteScheduler(config),
-        [SchedulerOptions.TrainTimesteps(1000), SchedulerOptions.Shift("shift")]);
+        [SchedulerOptions.TrainTimesteps(1000), SchedulerOptions.Shift("shift")])
+    {
+        Purpose = SchedulerPurpose.FlowMap,
+    };
 
     /// <inheritdoc/>
     public override bool TakesTimesteps => true;

@@ -38,7 +38,10 @@ public sealed class FlowMatchEulerDiscreteScheduler : Scheduler
             SchedulerOption.Number("shift_terminal", null, 0, 1),
             .. SchedulerOptions.SigmaSpacings,
             SchedulerOption.Flag("stochastic_sampling", false),
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Flow,
+    };
 
     /// <inheritdoc/>
     public override bool TakesTimesteps => true;

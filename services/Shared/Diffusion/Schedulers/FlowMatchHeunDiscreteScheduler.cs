@@ -24,7 +24,10 @@ public sealed class FlowMatchHeunDiscreteScheduler : Scheduler
         "FlowMatchHeunDiscreteScheduler",
         "Heun's method for rectified flows; two evaluations a step",
         config => new FlowMatchHeunDiscreteScheduler(config),
-        [SchedulerOptions.TrainTimesteps(1000), SchedulerOptions.Shift("shift")]);
+        [SchedulerOptions.TrainTimesteps(1000), SchedulerOptions.Shift("shift")])
+    {
+        Purpose = SchedulerPurpose.Flow,
+    };
 
     /// <inheritdoc/>
     public override int Order => 2;

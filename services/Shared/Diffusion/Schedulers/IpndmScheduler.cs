@@ -34,7 +34,10 @@ public sealed class IpndmScheduler : Scheduler
         "IPNDMScheduler",
         "Improved pseudo linear multistep method of order 4",
         config => new IpndmScheduler(config),
-        [SchedulerOptions.TrainTimesteps(1000), SchedulerOption.Numbers("trained_betas", null) with { Minimum = 0, Maximum = 1 }]);
+        [SchedulerOptions.TrainTimesteps(1000), SchedulerOption.Numbers("trained_betas", null) with { Minimum = 0, Maximum = 1 }])
+    {
+        Purpose = SchedulerPurpose.VDiffusion,
+    };
 
     /// <inheritdoc/>
     public override void AddNoise(ReadOnlySpan<float> original, ReadOnlySpan<float> noise, Span<float> destination, int index) =>

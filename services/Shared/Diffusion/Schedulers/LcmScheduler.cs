@@ -26,7 +26,10 @@ public sealed class LcmScheduler : ConsistencyDistilledScheduler
 
     /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
-        "LCMScheduler", "Multistep sampling of latent consistency models", config => new LcmScheduler(config), Options);
+        "LCMScheduler", "Multistep sampling of latent consistency models", config => new LcmScheduler(config), Options)
+    {
+        Purpose = SchedulerPurpose.Distilled,
+    };
 
     /// <inheritdoc/>
     protected override bool NamedGridIsWhole => false;

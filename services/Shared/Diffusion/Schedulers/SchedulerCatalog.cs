@@ -93,7 +93,9 @@ public static class SchedulerCatalog
     ];
 
     /// <summary>Returns the class for a name, and the options that the name sets.</summary>
-    /// <param name="name">A short name or a class name; case, spaces, dashes and underscores are ignored.</param>
+    /// <param name="name">
+    /// A short name, a class name, or the name of a sampler of AUTOMATIC1111, ComfyUI or InvokeAI; case, spaces, dashes and underscores are ignored.
+    /// </param>
     /// <param name="field">The field's name in faults.</param>
     /// <exception cref="FieldFaultException">No such scheduler.</exception>
     public static (SchedulerDescriptor Descriptor, IReadOnlyDictionary<string, JsonNode?> Options) Find(string name, string field = "scheduler")
@@ -103,14 +105,24 @@ public static class SchedulerCatalog
         {
             return (byClass, new Dictionary<string, JsonNode?>());
         }
-        if (Names.FirstOrDefault(shortName => Normalise(shortName.Name) == key) is { } byName)
+        if (FindName(name) is { } byName)
         {
             SchedulerDescriptor descriptor = Classes.First(candidate => candidate.ClassName == byName.ClassName);
             return (
                 descriptor, byName.Options.ToDictionary(option => option.Name, option => (JsonNode?)JsonSerializer.SerializeToNode(option.Value)));
         }
-        throw new FieldFaultException(
-            field, name, string.Join(", ", Names.Select(shortName => shortName.Name)) + ", or one of their classes (\"brownian schedulers list\")");
+        string[] known = [.. Names.Select(shortName => shortName.Name)];
+        throw new FieldFaultException(FieldFault.Of(
+            field, name, string.Join(", ", known) + ", or one of their classes (\"brownian schedulers list\")", Spelling.Hint(name, known)));
+    }
+
+    /// <summary>Returns the short name for a short name or for a sampler of another program, as <see cref="Find"/> does; null for none.</summary>
+    public static SchedulerName? FindName(string name)
+    {
+        string key = Normalise(name);
+        return Named(key) ?? Named(Translate(key));
+
+        static SchedulerName? Named(string key) => Names.FirstOrDefault(shortName => Normalise(shortName.Name) == key);
     }
 
     /// <summary>Creates a scheduler from the content of a <c>scheduler_config.json</c>.</summary>
@@ -139,6 +151,16 @@ public static class SchedulerCatalog
         JsonValueKind.String => node.GetValue<string>(),
         _ => throw new FieldFaultException(field, node, "the name of a class"),
     };
+
+    /// <summary>Returns the name that ComfyUI's or InvokeAI's name of a sampler has here: <c>dpmpp_2m_sde_gpu</c>, <c>euler_ancestral</c>.</summary>
+    private static string Translate(string key)
+    {
+        const string Gpu = "gpu", Karras = "k";
+        key = key.Replace("dpmpp", "dpm++", StringComparison.Ordinal).Replace("ancestral", "a", StringComparison.Ordinal)
+            .Replace("kdpm2", "dpm2", StringComparison.Ordinal);
+        key = key.EndsWith(Gpu, StringComparison.Ordinal) ? key[..^Gpu.Length] : key;
+        return key.EndsWith(Karras, StringComparison.Ordinal) ? key + "arras" : key;
+    }
 
     private static string Normalise(string name) =>
         new([.. name.Where(character => character is not (' ' or '-' or '_')).Select(char.ToLowerInvariant)]);

@@ -12,6 +12,9 @@ public sealed record SchedulerDescriptor(
 {
     private readonly Dictionary<string, SchedulerOption> _byName = Options.ToDictionary(option => option.Name, StringComparer.Ordinal);
 
+    /// <summary>The models that the class is for.</summary>
+    public SchedulerPurpose Purpose { get; init; }
+
     /// <summary>Returns the option with a name, or null.</summary>
     public SchedulerOption? Find(string name) => _byName.GetValueOrDefault(name);
 }

@@ -38,7 +38,10 @@ public sealed class ScoreSdeVeScheduler : Scheduler
             SchedulerOptions.Sigma("sigma_max", 1348, 1e-12),
             SchedulerOption.Number("sampling_eps", 1e-5, 0, 1),
             SchedulerOption.Integer("correct_steps", 1, 0, 1000),
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Score,
+    };
 
     /// <inheritdoc/>
     public override int Order => _evaluations;

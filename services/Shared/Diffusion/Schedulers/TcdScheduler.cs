@@ -23,7 +23,10 @@ public sealed class TcdScheduler : ConsistencyDistilledScheduler
 
     /// <summary>The descriptor of this class.</summary>
     public static SchedulerDescriptor Descriptor { get; } = new(
-        "TCDScheduler", "Sampling of trajectory consistency models; eta (0.3) is its randomness", config => new TcdScheduler(config), Options);
+        "TCDScheduler", "Sampling of trajectory consistency models; eta (0.3) is its randomness", config => new TcdScheduler(config), Options)
+    {
+        Purpose = SchedulerPurpose.Distilled,
+    };
 
     /// <inheritdoc/>
     public override bool TakesEta => true;

@@ -41,7 +41,10 @@ public sealed class UnclipScheduler : Scheduler
             .. SchedulerOptions.Clipping(true),
             SchedulerOptions.PredictionType("epsilon", "sample"),
             SchedulerOption.Choice("beta_schedule", "squaredcos_cap_v2", "squaredcos_cap_v2"),
-        ]);
+        ])
+    {
+        Purpose = SchedulerPurpose.Unclip,
+    };
 
     /// <inheritdoc/>
     /// <remarks>With one step the spacing between timesteps is undefined.</remarks>

@@ -126,7 +126,8 @@ public sealed class ModelCatalog
         {
             throw new ModelException($"{wanted} is a file; a model is a folder with graphs in text_encoder/, unet/ and vae_decoder/");
         }
-        string known = List() is { Count: > 0 } models
+        IReadOnlyList<(string Name, string Folder)> models = List();
+        string known = models.Count > 0
             ? "known models: " + string.Join(", ", models.Select(model => model.Name))
             : "no models are found in " + string.Join(", ", Folders);
         if (LooksLikeHubName(wanted))
@@ -134,7 +135,8 @@ public sealed class ModelCatalog
             throw new ModelException(
                 $"There is no folder {wanted}. If it is a name on a model hub: {ModelExport.HowToPull(wanted)}");
         }
-        throw new ModelException(isName ? $"There is no model \"{wanted}\"; {known}" : $"The folder {wanted} does not exist; {known}");
+        string hint = Spelling.Hint(wanted, models.Select(model => model.Name));
+        throw new ModelException(isName ? $"There is no model \"{wanted}\"{hint}; {known}" : $"The folder {wanted} does not exist; {known}");
     }
 
     private static bool LooksLikeHubName(string text) =>

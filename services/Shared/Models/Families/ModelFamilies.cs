@@ -89,27 +89,7 @@ public static class ModelFamilies
             throw new FieldFaultException(faults);
         }
         // Null without a fault only when the images could not be read, which is a fault already.
-        return resolved is null ? null! : resolved with { Warnings = WarningsOf(request, resolved, models) };
-    }
-
-    /// <summary>Returns warnings about fields of the request that have no effect.</summary>
-    private static string[] WarningsOf(GenerationRequest request, ResolvedRequest resolved, IReadOnlyList<ModelCard> models)
-    {
-        bool isUsed = new[] { resolved, resolved.Refiner }.Concat(resolved.CascadeStages).Any(stage => stage?.NegativePrompt is not null);
-        (string Field, string? Prompt)[] prompts =
-            [("negative_prompt", request.NegativePrompt), ("negative_prompt_2", request.NegativePrompt2),
-                ("negative_prompt_3", request.NegativePrompt3)];
-        string[] given = [.. prompts.Where(prompt => !string.IsNullOrEmpty(prompt.Prompt)).Select(prompt => prompt.Field)];
-        if (isUsed || given.Length == 0)
-        {
-            return [];
-        }
-        string why =
-            resolved.TrueCfgScale is { } scale ? string.Create(
-                CultureInfo.InvariantCulture, $"true_cfg_scale is {scale}; guidance requires a value above 1")
-            : models[0].Facts.EmbedsGuidance ? $"the model {models[0].Name} is distilled and has no pass without the prompt"
-            : string.Create(CultureInfo.InvariantCulture, $"guidance_scale is {resolved.GuidanceScale}; guidance requires a value above 1");
-        return [$"{string.Join(", ", given)} has no effect: {why}"];
+        return resolved is null ? null! : resolved with { Warnings = RequestWarnings.Of(request, resolved, models) };
     }
 
     /// <summary>Resolves a request without images for one model.</summary>

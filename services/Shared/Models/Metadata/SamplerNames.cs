@@ -6,27 +6,11 @@ namespace Brownian.Models.Metadata;
 /// <summary>Maps other programs' names of schedulers: a sampler, and a schedule of noise levels.</summary>
 internal static class SamplerNames
 {
-    /// <summary>ComfyUI's samplers.</summary>
+    /// <summary>ComfyUI's samplers whose names have another meaning here; the scheduler catalog finds the others.</summary>
     private static readonly Dictionary<string, JsonObject> Comfy = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["euler"] = Named("euler"),
-        ["euler_ancestral"] = Named("euler_a"),
-        ["heun"] = Named("heun"),
-        ["dpm_2"] = Named("dpm2"),
-        ["dpm_2_ancestral"] = Named("dpm2_a"),
-        ["lms"] = Named("lms"),
-        ["dpmpp_sde"] = Named("dpm++_sde"),
-        ["dpmpp_sde_gpu"] = Named("dpm++_sde"),
-        ["dpmpp_2m"] = Named("dpm++_2m"),
-        ["dpmpp_2m_sde"] = Named("dpm++_2m_sde"),
-        ["dpmpp_2m_sde_gpu"] = Named("dpm++_2m_sde"),
-        ["ddpm"] = Named("ddpm"),
-        ["lcm"] = Named("lcm"),
-        ["ddim"] = Named("ddim"),
         ["uni_pc"] = new JsonObject { ["_class_name"] = "unipc", ["solver_type"] = "bh1" },
         ["uni_pc_bh2"] = Named("unipc"),
-        ["ipndm"] = Named("ipndm"),
-        ["deis"] = Named("deis"),
     };
 
     /// <summary>
@@ -91,7 +75,7 @@ internal static class SamplerNames
     {
         JsonObject? scheduler = sampler is null ? null
             : Comfy.TryGetValue(sampler, out JsonObject? known) ? (JsonObject)known.DeepClone()
-            : Named(sampler);
+            : Named(SchedulerCatalog.FindName(sampler)?.Name ?? sampler);
         Set(draft, scheduler, layout, "scheduler");
     }
 

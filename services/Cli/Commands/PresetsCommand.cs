@@ -1,0 +1,37 @@
+using System.CommandLine;
+using System.Text.Json;
+using Brownian.Cli.Settings;
+
+namespace Brownian.Cli.Commands;
+
+/// <summary><c>brownian presets</c>: lists and shows the presets.</summary>
+internal static class PresetsCommand
+{
+    /// <summary>Creates the command.</summary>
+    public static Command Create()
+    {
+        var name = new Argument<string>("NAME") { Description = "A preset's name or file" };
+        name.CompletionSources.Add(_ => Preset.Names().Select(known => new System.CommandLine.Completions.CompletionItem(known)));
+        var show = new Command("show", "Shows the fields of a preset") { name };
+        show.SetAction(parsed =>
+        {
+            var preset = Preset.Open(parsed.GetValue(name)!);
+            Console.Error.WriteLine(preset.FilePath);
+            Console.Out.WriteLine(preset.Fields.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+            return ExitCode.Success;
+        });
+        var command = new Command("presets", "Lists and shows presets: files with fields of a request for \"generate --preset\"") { show }
+            .WithExamples("brownian presets", "brownian generate \"red apple, flat\" --preset draft");
+        command.SetAction(_ =>
+        {
+            foreach (string known in Preset.Names())
+            {
+                var preset = Preset.Open(known);
+                Console.Out.WriteLine($"{preset.Name}    {preset.Description}    {preset.FilePath}");
+            }
+            Console.Error.WriteLine($"Your own presets are files {Path.Combine(Preset.Folders[0], "NAME.json")}");
+            return ExitCode.Success;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Brownian.Formats.Files;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Cli.Settings;
+
+/// <summary>
+/// The user's defaults: fields of requests that <c>brownian generate</c> begins with, and the server of the commands that call one.
+/// </summary>
+internal static class UserConfig
+{
+    /// <summary>The environment variable with the file's path.</summary>
+    public const string Variable = "BROWNIAN_CONFIG";
+
+    /// <summary>The key of the server's address.</summary>
+    public const string Server = "server";
+
+    /// <summary>How files of settings are written.</summary>
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
+
+    /// <summary>The user's folder of settings. It may not exist.</summary>
+    public static string Folder { get; } = Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.ApplicationData, Environment.SpecialFolderOption.DoNotVerify), "brownian");
+
+    /// <summary>The path of the file. It may not exist.</summary>
+    public static string FilePath =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } path ? path : Path.Combine(Folder, "config.json");
+
+    /// <summary>The keys that the file can have.</summary>
+    public static IReadOnlyList<string> Known { get; } =
+        [Server, .. RequestSchema.Request.All.Select(field => field.Name).Where(name => name is not ("prompt" or "task"))];
+
+    /// <summary>Reads the file; empty when there is none.</summary>
+    /// <exception cref="FieldFaultException">The file has keys or values that are not allowed.</exception>
+    /// <exception cref="ModelException">The file is no JSON object.</exception>
+    public static JsonObject Read()
+    {
+        JsonObject config = JsonFile.ReadIfThere(FilePath) ?? [];
+        var faults = new List<FieldFault>();
+        foreach ((string name, JsonNode? value) in config)
+        {
+            Check(name, value, $"{FilePath}: {name}", faults);
+        }
+        return faults.Count == 0 ? config : throw new FieldFaultException(faults);
+    }
+
+    /// <summary>Returns the fields of requests; empty for none.</summary>
+    public static JsonObject ReadRequest()
+    {
+        JsonObject config = Read();
+        config.Remove(Server);
+        return config;
+    }
+
+    /// <summary>Writes the file.</summary>
+    public static void Write(JsonObject config)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(FilePath))!);
+        string unfinished = $"{FilePath}.{Environment.ProcessId}";
+        File.WriteAllText(unfinished, config.ToJsonString(Readable) + "\n");
+        File.Move(unfinished, FilePath, overwrite: true);
+    }
+
+    /// <summary>Adds the fault of a key or its value.</summary>
+    /// <param name="name">The key.</param>
+    /// <param name="value">Its value.</param>
+    /// <param name="where">What a message names.</param>
+    /// <param name="faults">Receives the fault.</param>
+    public static void Check(string name, JsonNode? value, string where, List<FieldFault> faults)
+    {
+        if (!Known.Contains(name))
+        {
+            faults.Add(new FieldFault(where, $"is not a setting{OtherNames.Hint(name, Known)}; known: {string.Join(", ", Known)}"));
+            return;
+        }
+        if (name == Server)
+        {
+            if (value is not JsonValue text || !text.TryGetValue(out string? _))
+            {
+                faults.Add(FieldFault.Of(where, value, "the address of a gateway, as text"));
+            }
+            return;
+        }
+        try
+        {
+            RequestReader.Read(new JsonObject { [name] = value?.DeepClone() });
+        }
+        catch (FieldFaultException exception)
+        {
+            faults.AddRange(exception.Faults.Where(fault => fault.Field.StartsWith(name, StringComparison.Ordinal))
+                .Select(fault => new FieldFault(where + fault.Field[name.Length..], fault.Message)));
+        }
+    }
+}

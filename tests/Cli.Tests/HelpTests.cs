@@ -1,0 +1,135 @@
+using Brownian.Cli.Help;
+using Brownian.Requests;
+using Brownian.Requests.Schema;
+
+namespace Brownian.Cli.Tests;
+
+public sealed class HelpTests
+{
+    [Fact]
+    public async Task The_help_of_every_command_fits_a_terminal_of_100_columns()
+    {
+        using var folder = new TemporaryFolder();
+        var paths = new Queue<string[]>([[]]);
+        int seen = 0;
+        while (paths.TryDequeue(out string[]? path))
+        {
+            ProgramResult help = await CommandLine.RunAsync(folder, [.. path, "--help"]);
+            ProgramResult same = await CommandLine.RunAsync(folder, ["help", .. path]);
+            Assert.Equal((0, ""), (help.ExitCode, help.Error));
+            Assert.Equal(help.OutputText, same.OutputText);
+            string[] lines = help.OutputText.Split('\n');
+            Assert.All(lines, line => Assert.InRange(line.Length, 0, HelpWriter.Width));
+            seen++;
+            foreach (string line in lines.SkipWhile(line => line != "Commands:").Skip(1).TakeWhile(line => line.Length > 0)
+                .Where(line => line.Length > 2 && line[2] != ' '))
+            {
+                paths.Enqueue([.. path, line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]]);
+            }
+        }
+        Assert.InRange(seen, 40, 200);
+    }
+
+    [Fact]
+    public async Task Generates_options_are_in_groups_with_defaults_and_three_examples()
+    {
+        using var folder = new TemporaryFolder();
+        string[] lines = (await CommandLine.RunAsync(folder, "generate", "--help")).OutputText.Split('\n');
+        string[] titles = [.. lines.Where(line => line is [not ' ', .., ':'])];
+        Assert.Equal(
+            [
+                "Usage:", "Examples:", "Arguments:", "Prompt:", "Image:", "Sampling:", "Model and adapters:", "ControlNet:", "Stable Diffusion XL:",
+                "Whole requests:", "Output:", "Server:", "Advanced:",
+            ],
+            titles.Where(title => title != "Options:"));
+        Assert.Equal(3, lines.SkipWhile(line => line != "Examples:").Skip(1).TakeWhile(line => line.Length > 0).Count());
+        string options = string.Join(' ', lines.SkipWhile(line => line != "Prompt:"));
+        string text = string.Join(' ', options.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        foreach (RequestField field in RequestSchema.Request.All.Where(field => text.Contains($" {field.Option} ", StringComparison.Ordinal))
+            .Where(field => field.Declared.Default is not "none" && field.Declared.Group != FieldGroup.Output))
+        {
+            string after = text[text.IndexOf($" {field.Option} ", StringComparison.Ordinal)..];
+            int end = after.IndexOf(" --", 1, StringComparison.Ordinal);
+            Assert.Contains("default: ", end < 0 ? after : after[..end], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("generat is not a command (did you mean generate?)", "generat", "x")]
+    [InlineData("lst is not a command (did you mean list?)", "models", "lst")]
+    [InlineData("COMMAND: \"generat\" is not allowed (did you mean generate?)", "help", "generat")]
+    [InlineData("\"apple\" is one argument too many; a text of several words needs quotes", "generate", "red", "apple")]
+    [InlineData("SHELL: \"bsh\" is not allowed (did you mean bash?)", "completion", "bsh")]
+    [InlineData("--preset: \"draf\" is not allowed (did you mean draft?)", "generate", "x", "--preset", "draf")]
+    public async Task What_does_not_exist_is_refused_with_what_was_meant(string says, params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult result = await CommandLine.RunAsync(folder, arguments);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(says, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.TrimEnd().Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("generate x --scheduler eul", "euler", "euler_a", "euler_beta", "euler_exponential", "euler_karras")]
+    [InlineData("generate x --model em", "emoji")]
+    [InlineData("generate x --noise-d", "--noise-dtype")]
+    [InlineData("generate x --prompt-syntax ", "a1111", "plain")]
+    [InlineData("models s", "show")]
+    [InlineData("completion ", "bash", "fish", "powershell", "zsh")]
+    public async Task A_line_is_completed(string line, params string[] words)
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult result = await CommandLine.RunAsync(folder, "complete", "--", "brownian " + line);
+        Assert.Equal(
+            words,
+            result.OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(word => word is [not ('/' or '-'), ..] or "--noise-dtype"));
+        ProgramResult before = await CommandLine.RunAsync(folder, "complete", "--position", "12", "--", "brownian mod and more");
+        Assert.Equal("models\n", before.OutputText);
+    }
+
+    [Fact]
+    public async Task Defaults_are_set_used_and_removed()
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult wrong = await CommandLine.RunAsync(folder, "config", "set", "stpes", "3");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("stpes: is not a setting (did you mean steps?)", wrong.Error, StringComparison.Ordinal);
+        ProgramResult far = await CommandLine.RunAsync(folder, "config", "set", "steps", "0");
+        Assert.Contains("steps: 0 is not allowed; allowed: 1..1000", far.Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.FullPath));
+
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "set", "steps", "7")).ExitCode);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "set", "scheduler", "eular")).ExitCode);
+        Assert.Equal("steps = 7\nscheduler = \"eular\"\n", (await CommandLine.RunAsync(folder, "config")).OutputText);
+        ProgramResult used = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png");
+        Assert.Contains("\"eular\" is not allowed (did you mean euler?)", used.Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "unset", "scheduler")).ExitCode);
+        ProgramResult gone = await CommandLine.RunAsync(folder, "config", "unset", "scheduler");
+        Assert.Contains("NAME: \"scheduler\" is not allowed; allowed: steps", gone.Error, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(folder.Combine("config", "config.json"), "{\"nonsense\": 1}", TestContext.Current.CancellationToken);
+        ProgramResult damaged = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png");
+        Assert.Equal(2, damaged.ExitCode);
+        Assert.Contains("config.json: nonsense: is not a setting", damaged.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Presets_are_listed_shown_and_replaced_by_options()
+    {
+        using var folder = new TemporaryFolder();
+        string list = (await CommandLine.RunAsync(folder, "presets")).OutputText;
+        Assert.All(["draft", "lcm", "quality"], name => Assert.Contains(name + "    ", list, StringComparison.Ordinal));
+        Assert.Contains("\"steps\": 10", (await CommandLine.RunAsync(folder, "presets", "show", "draft")).OutputText, StringComparison.Ordinal);
+        string own = folder.Combine("own.json");
+        await File.WriteAllTextAsync(own, "{\"description\": \"x\", \"steps\": 0, \"eta\": 200}", TestContext.Current.CancellationToken);
+        ProgramResult used = await CommandLine.RunAsync(folder, "generate", "x", "--preset", own, "--eta", "0");
+        Assert.Contains("steps: 0 is not allowed", used.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("eta", used.Error, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(own, "{\"setps\": 3}", TestContext.Current.CancellationToken);
+        ProgramResult wrong = await CommandLine.RunAsync(folder, "generate", "x", "--preset", own);
+        Assert.Contains("setps: is not a field of a request (did you mean steps?)", wrong.Error, StringComparison.Ordinal);
+        ProgramResult both = await CommandLine.RunAsync(folder, "generate", "--request", own, "--preset", "draft");
+        Assert.Contains("--preset: cannot be given with --request", both.Error, StringComparison.Ordinal);
+    }
+}
