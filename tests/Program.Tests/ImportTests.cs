@@ -158,12 +158,12 @@ public sealed class ImportTests : IDisposable
         ProgramResult alone = await RunAsync(
             "import", Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), "--precision", "float16", "--name", "control");
         Assert.True(alone.ExitCode == 0, alone.Error);
-        Assert.Contains("not compared with float32: a network alone makes no picture from a prompt", alone.Error, StringComparison.Ordinal);
+        Assert.Contains("not compared with float32: a network alone makes no picture", alone.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(left));
         ProgramResult refused = await RunAsync(
             "import", Path.Combine(_checkpoints.Folder("tiny-sd15-controlnet"), "controlnet"), "--precision", "int8", "--name", "other");
         Assert.Equal(2, refused.ExitCode);
-        Assert.Contains("allowed: float32, float16 for a network alone", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("allowed: float32, float16 for a network alone or an upscaler", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -213,6 +213,7 @@ public sealed class ImportTests : IDisposable
             .. OnnxStructure.Read(_folder.Combine("brownian", "models", "small", "unet", "model.onnx")).Initializers
                 .Where(weight => weight.Name.EndsWith(".weight", StringComparison.Ordinal)),
         ];
+        Assert.Contains("convolutions stay in float32: without a comparison", import.Error, StringComparison.Ordinal);
         Assert.Contains(weights, weight => weight.Type == OnnxInitializer.Float32 && weight.Shape.Count == 4);
         Assert.Contains(weights, weight => weight.Type != OnnxInitializer.Float32);
         Assert.All(weights, weight => Assert.True(weight.Shape.Count != 4 || weight.Type == OnnxInitializer.Float32, weight.Name));
@@ -225,10 +226,30 @@ public sealed class ImportTests : IDisposable
         Assert.True(import.ExitCode == 0, import.Error);
         Assert.Contains("more than 10 % on average: convolutions stay in float32", import.Error, StringComparison.Ordinal);
         Assert.Equal(6, import.Error.Split("latents differ from float32 by ").Length - 1);
-        ProgramResult inpainting = await RunAsync("import", _checkpoints.Folder("tiny-inpaint"), "--precision", "int8", "--name", "other");
+        Assert.Contains("(float32, to compare)", import.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Models_that_take_images_are_compared_checked_and_shown_with_them()
+    {
+        ProgramResult inpainting = await RunAsync(
+            "import", _checkpoints.Folder("tiny-inpaint"), "--precision", "float16", "--check", "--name", "inpaint");
         Assert.True(inpainting.ExitCode == 0, inpainting.Error);
-        Assert.Contains("does not draw from a prompt alone", inpainting.Error, StringComparison.Ordinal);
-        Assert.Contains("convolutions stay in float32", inpainting.Error, StringComparison.Ordinal);
+        Assert.Equal(3, inpainting.Error.Split("latents differ from float32 by ").Length - 1);
+        Assert.Contains("checked: ", inpainting.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "Try it: brownian generate \"a red apple\" --init-image photo.png --mask mask.png --model inpaint -o apple.png", inpainting.Error,
+            StringComparison.Ordinal);
+        ProgramResult variation = await RunAsync("import", _checkpoints.Folder("tiny-karlo-variation"), "--check", "--name", "vary");
+        Assert.True(variation.ExitCode == 0, variation.Error);
+        Assert.Contains("checked: ", variation.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "Try it: brownian generate --init-image photo.png --set 'task=\"variation\"' --model vary -o apple.png", variation.Error,
+            StringComparison.Ordinal);
+        ProgramResult enlarging = await RunAsync("import", _checkpoints.Folder("tiny-x4-upscaler"), "--name", "enlarge");
+        Assert.True(enlarging.ExitCode == 0, enlarging.Error);
+        Assert.Contains(
+            "Try it: brownian upscale photo.png --prompt \"a red apple\" --model enlarge -o large.png", enlarging.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -237,9 +258,6 @@ public sealed class ImportTests : IDisposable
         ProgramResult import = await RunAsync("import", _checkpoints.Folder("tiny-sd15"), "--check");
         Assert.True(import.ExitCode == 0, import.Error);
         Assert.Matches(@"checked: ""a red apple on a wooden table"", 64x64, 8 steps, [\d.]+ s: levels of \d+ on average", import.Error);
-        ProgramResult inpainting = await RunAsync("import", _checkpoints.Folder("tiny-inpaint"), "--check");
-        Assert.True(inpainting.ExitCode == 0, inpainting.Error);
-        Assert.Contains("not checked, because the model does not draw from a prompt alone", inpainting.Error, StringComparison.Ordinal);
 
         string[] generate = ["generate", "a red apple", "--model", "tiny-sd15", "--seed", "1", "--steps", "2", "-o", "-", "--clip-skip"];
         ProgramResult none = await RunAsync([.. generate, "0"]), one = await RunAsync([.. generate, "1"]), many = await RunAsync([.. generate, "99"]);
@@ -294,6 +312,29 @@ public sealed class ImportTests : IDisposable
         Assert.Contains("is imported once, into ", named.Error, StringComparison.Ordinal);
 
         static byte[] Pixels(Raster raster) => [.. Enumerable.Range(0, raster.Height).SelectMany(row => raster.Row(row).ToArray())];
+    }
+
+    [Fact]
+    public async Task What_the_options_do_not_say_as_the_user_expects_is_told()
+    {
+        ProgramResult variant = await RunAsync("import", _checkpoints.Folder("tiny-sd15"), "--variant", "fp8");
+        Assert.True(variant.ExitCode == 0, variant.Error);
+        Assert.Contains("no weights of the variant fp8 are in the folder: the others are imported", variant.Error, StringComparison.Ordinal);
+
+        ProgramResult shipped = await RunAsync("import", _checkpoints.Folder("tiny-sd15"), "--name", "emoji");
+        Assert.Equal(2, shipped.ExitCode);
+        Assert.Contains("--name: \"emoji\" is not allowed; allowed: another name, because ", shipped.Error, StringComparison.Ordinal);
+
+        string page = _folder.Combine("README.safetensors"), network = _folder.Combine("flux.safetensors");
+        await File.WriteAllTextAsync(page, "# A model\n\nwith a page of its own\n", TestContext.Current.CancellationToken);
+        ProgramResult text = await RunAsync("import", page);
+        Assert.Equal(1, text.ExitCode);
+        Assert.Contains("README.safetensors is a text file, which contains no weights", text.Error, StringComparison.Ordinal);
+
+        AuthorsFile.Transformer(_checkpoints.Folder("tiny-flux-dev"), "").Write(network);
+        ProgramResult alone = await RunAsync("generate", "a red apple", "--model", network, "-o", "-");
+        Assert.Equal(1, alone.ExitCode);
+        Assert.Contains("(these are options of \"brownian import\"", alone.Error, StringComparison.Ordinal);
     }
 
     [Theory]

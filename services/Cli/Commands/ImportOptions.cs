@@ -11,7 +11,10 @@ internal sealed class ImportOptions
     /// <summary>The precision of weights of 8 bits.</summary>
     public const string Int8 = "int8";
 
-    private const string Float32 = "float32", Float16 = "float16";
+    /// <summary>The precision of weights of 16 bits.</summary>
+    public const string Float16 = "float16";
+
+    private const string Float32 = "float32";
 
     private static readonly string[] Precisions = [Float32, Float16, Int8];
     private static readonly string[] Predictions = ["epsilon", "v_prediction"];
@@ -154,12 +157,25 @@ internal sealed class ImportOptions
             faults.Add(FieldFault.Of("--prediction", predicts, string.Join(", ", Predictions)));
         }
         const int MaxLength = 128;
-        if ((parsed.GetValue(_name) ?? defaultName) is { } model
-            && (model.Length is 0 or > MaxLength || model.StartsWith('.') || model.Any(char.IsControl) || model != Path.GetFileName(model)
-                || model.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0))
+        string? name = parsed.GetValue(_name) ?? defaultName;
+        if (name is not null
+            && (name.Length is 0 or > MaxLength || name.StartsWith('.') || name.Any(char.IsControl) || name != Path.GetFileName(name)
+                || name.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0))
         {
-            faults.Add(FieldFault.Of("--name", model, $"a name for a folder of up to {MaxLength} characters, which does not begin with a dot"));
+            faults.Add(FieldFault.Of("--name", name, $"a name for a folder of up to {MaxLength} characters, which does not begin with a dot"));
         }
+        else if (name is not null && parsed.GetValue(_to) is null && OtherFolderOf(name) is { } other)
+        {
+            faults.Add(FieldFault.Of("--name", name, $"another name, because {other} is a model of this name"));
+        }
+    }
+
+    /// <summary>Returns the folder of a model that has a name outside of the user's folder of models; null for none.</summary>
+    private static string? OtherFolderOf(string name)
+    {
+        ModelCatalog catalog = ModelCatalog.Create([]);
+        return catalog.List().Concat(catalog.ListCascades())
+            .FirstOrDefault(known => known.Name == name && Path.GetDirectoryName(known.Folder) != ModelCatalog.UserFolder).Folder;
     }
 
     /// <summary>Adds the faults of options that have no meaning for the kind of checkpoint.</summary>

@@ -3,7 +3,9 @@ using Brownian.Import.Folders;
 using Brownian.Inference.Benchmarking;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
+using Brownian.Models.Families;
 using Brownian.Models.Folders;
+using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 
@@ -25,9 +27,13 @@ internal sealed record ModelImport(string Name, string Folder)
     public bool IsChecked { get; init; }
 
     /// <summary>Writes a model's folder, and shows the progress.</summary>
-    public static void Write(CheckpointSource checkpoint, string folder, CancellationToken cancellationToken)
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="folder">The folder, which must not exist.</param>
+    /// <param name="cancellationToken">Stops it; the next import continues.</param>
+    /// <param name="form">The form of the model in the progress, where several are written; null where one is.</param>
+    public static void Write(CheckpointSource checkpoint, string folder, CancellationToken cancellationToken, string? form = null)
     {
-        var report = new ImportReport();
+        var report = new ImportReport(form);
         try
         {
             ImportWriter.Write(checkpoint, folder, report, cancellationToken);
@@ -51,11 +57,11 @@ internal sealed record ModelImport(string Name, string Folder)
         }
         if (Settings.Graphs.QuantizesLinear && !checkpoint.IsDrawing)
         {
-            throw new FieldFaultException(FieldFault.Of("--precision", ImportOptions.Int8, "float32, float16 for a network alone"));
+            throw new FieldFaultException(FieldFault.Of("--precision", ImportOptions.Int8, "float32, float16 for a network alone or an upscaler"));
         }
         // An import reads and writes gigabytes.
         await Task.Yield();
-        if (IsCompared && checkpoint.IsDrawing)
+        if (IsCompared && !checkpoint.IsNetwork)
         {
             await PrecisionImport.WriteAsync(checkpoint, source, Folder, Settings, cancellationToken);
         }
@@ -65,7 +71,11 @@ internal sealed record ModelImport(string Name, string Folder)
             Write(checkpoint, Folder, cancellationToken);
             if (IsCompared)
             {
-                Console.Error.WriteLine("not compared with float32: a network alone makes no picture from a prompt");
+                Console.Error.WriteLine("not compared with float32: a network alone makes no picture");
+            }
+            else if (Settings.Graphs.QuantizesLinear)
+            {
+                Console.Error.WriteLine("convolutions stay in float32: without a comparison the error of quantised ones is not known");
             }
         }
         if (IsOptimized)
@@ -88,24 +98,51 @@ internal sealed record ModelImport(string Name, string Folder)
         }
         if (IsChecked)
         {
-            await CheckAsync(checkpoint, cancellationToken);
+            await CheckAsync(checkpoint, source, cancellationToken);
         }
         string model = ModelCatalog.Create([]).List().Any(known => known.Folder == Path.GetFullPath(Folder)) ? Name : Folder;
         if (!checkpoint.IsNetwork)
         {
-            Console.Error.WriteLine(checkpoint.IsDrawing
-                ? $"Try it: brownian generate \"a red apple\" --model {model} -o apple.png"
-                : $"Try it: brownian upscale photo.png --model {model} -o large.png");
+            Console.Error.WriteLine(FirstCommand(ModelFolder.Open(Folder), model));
         }
         return ExitCode.Success;
     }
 
-    /// <summary>Makes a picture, and says what it looks like.</summary>
-    private async Task CheckAsync(CheckpointSource checkpoint, CancellationToken cancellationToken)
+    /// <summary>Returns a command with which the model makes an image, by the inputs that it takes.</summary>
+    private static string FirstCommand(ModelFolder folder, string model)
     {
-        if (!checkpoint.IsDrawing)
+        const string Prompt = "a red apple";
+        ResolvedRequest trial;
+        try
         {
-            Console.Error.WriteLine("not checked: a network alone makes no picture from a prompt");
+            trial = TrialRequest.Resolve(ModelFamilies.CardOf(folder, ModelFamilies.Read(folder)), Prompt, 0, 1, int.MaxValue).Request;
+        }
+        catch (FieldFaultException exception)
+        {
+            return $"{model} draws neither from a prompt nor from an image alone: {exception.Message}";
+        }
+        GenerationRequest request = trial.Request;
+        if (request.Task == RequestTask.Upscale)
+        {
+            string prompt = trial.Prompt.Length == 0 ? "" : $"--prompt \"{Prompt}\" ";
+            return $"Try it: brownian upscale photo.png {prompt}--model {model} -o large.png";
+        }
+        string[] inputs =
+        [
+            .. trial.Prompt.Length == 0 ? [] : (string[])[$"\"{Prompt}\""],
+            .. request.InitImage is null ? [] : (string[])["--init-image photo.png"],
+            .. request.Mask is null ? [] : (string[])["--mask mask.png"],
+            .. request.Task == RequestTask.Variation ? (string[])[$"--set 'task=\"{RequestTask.Variation}\"'"] : [],
+        ];
+        return $"Try it: brownian generate {string.Join(' ', inputs)} --model {model} -o apple.png";
+    }
+
+    /// <summary>Makes a picture, and says what it looks like.</summary>
+    private async Task CheckAsync(CheckpointSource checkpoint, string source, CancellationToken cancellationToken)
+    {
+        if (checkpoint.IsNetwork)
+        {
+            Console.Error.WriteLine("not checked: a network alone makes no picture");
             return;
         }
         try
@@ -118,14 +155,16 @@ internal sealed record ModelImport(string Name, string Folder)
                     + $"{check.Mean:0} on average with a deviation of {check.Deviation:0}, neighbouring pixels correlate by {check.Likeness:0.00}");
             Console.Error.WriteLine($"checked: {facts}. {check.Result switch
             {
-                ModelCheckResult.Flat => "That is one colour, not a picture: is the autoencoder the right one (--vae)?",
-                ModelCheckResult.Noise => "That looks like noise, not like a picture: does the model predict something else (--prediction)?",
+                ModelCheckResult.Flat => "That is one colour, not a picture: is the autoencoder the right one"
+                    + (File.Exists(source) ? " (--vae)?" : "?"),
+                ModelCheckResult.Noise => "That looks like noise, not like a picture"
+                    + (File.Exists(source) ? ": does the model predict something else (--prediction)?" : ""),
                 _ => "That looks like a picture",
             }}");
         }
         catch (FieldFaultException exception)
         {
-            Console.Error.WriteLine($"not checked, because the model does not draw from a prompt alone: {exception.Message}");
+            Console.Error.WriteLine($"not checked, because the model draws neither from a prompt nor from an image alone: {exception.Message}");
         }
     }
 }

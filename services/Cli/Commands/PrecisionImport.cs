@@ -36,9 +36,9 @@ internal static class PrecisionImport
             {
                 DiskSpace.Require(
                     $"{folder} with the float32 model that it is compared with", exact.Bytes + checkpoint.Bytes, DiskSpace.Left(hidden.Folder));
-                ModelImport.Write(exact, reference, cancellationToken);
+                ModelImport.Write(exact, reference, cancellationToken, "float32, to compare");
             }
-            ModelImport.Write(checkpoint, reduced, cancellationToken);
+            ModelImport.Write(checkpoint, reduced, cancellationToken, PrecisionOf(settings));
             IReadOnlyList<ModelDifference>? differences = await CompareAsync(reference, reduced, cancellationToken);
             if (settings.Graphs.QuantizesConvolutions && !(differences?.Average(difference => difference.Latents) <= Bound))
             {
@@ -47,7 +47,7 @@ internal static class PrecisionImport
                 Directory.Delete(reduced, recursive: true);
                 using var plain = CheckpointSource.Open(
                     source, settings with { Graphs = settings.Graphs with { QuantizesConvolutions = false } });
-                ModelImport.Write(plain, reduced, cancellationToken);
+                ModelImport.Write(plain, reduced, cancellationToken, PrecisionOf(settings));
                 if (differences is not null)
                 {
                     await CompareAsync(reference, reduced, cancellationToken);
@@ -74,9 +74,11 @@ internal static class PrecisionImport
         }
     }
 
+    private static string PrecisionOf(ImportSettings settings) => settings.Graphs.QuantizesLinear ? ImportOptions.Int8 : ImportOptions.Float16;
+
     private static ImportLock Take(string folder) => ImportLock.Take(folder, HiddenKind, Guid.NewGuid().ToString());
 
-    /// <summary>Prints the differences; returns null for a model that does not draw from a prompt alone.</summary>
+    /// <summary>Prints the differences; returns null for a model that cannot be tried.</summary>
     private static async Task<IReadOnlyList<ModelDifference>?> CompareAsync(string reference, string reduced, CancellationToken cancellationToken)
     {
         try
@@ -94,7 +96,8 @@ internal static class PrecisionImport
         }
         catch (FieldFaultException exception)
         {
-            Console.Error.WriteLine($"not compared with float32, because the model does not draw from a prompt alone: {exception.Message}");
+            Console.Error.WriteLine(
+                $"not compared with float32, because the model draws neither from a prompt nor from an image alone: {exception.Message}");
             return null;
         }
     }

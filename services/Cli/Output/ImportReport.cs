@@ -6,7 +6,8 @@ namespace Brownian.Cli.Output;
 /// <summary>
 /// Shows the progress of a download or an import on standard error: one line that changes on a terminal, a line for every tenth elsewhere.
 /// </summary>
-internal sealed class ImportReport : IProgress<ImportProgress>, IProgress<PullProgress>
+/// <param name="form">The form of the model that is written, where several are; null for none.</param>
+internal sealed class ImportReport(string? form = null) : IProgress<ImportProgress>, IProgress<PullProgress>
 {
     private readonly bool _isTerminal = !Console.IsErrorRedirected;
     private int _last = -1;
@@ -33,11 +34,11 @@ internal sealed class ImportReport : IProgress<ImportProgress>, IProgress<PullPr
             return;
         }
         _last = shown;
-        string line = string.Create(
-            CultureInfo.InvariantCulture, $"{percent,3} %  {Megabytes(bytes)} of {Megabytes(allBytes)} MB  {what}");
+        string part = form is null ? what : $"{what} ({form})";
+        string line = string.Create(CultureInfo.InvariantCulture, $"{percent,3} %  {Megabytes(bytes)} of {Megabytes(allBytes)} MB  {part}");
         if (_isTerminal)
         {
-            Console.Error.Write($"\r{line,-60}");
+            Console.Error.Write($"\r{line,-72}");
         }
         else
         {

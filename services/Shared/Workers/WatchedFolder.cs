@@ -101,7 +101,7 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
         foreach ((string name, (string path, string? files)) in found)
         {
             // A model that is still being copied changes from one reading to the next.
-            if (files is not null && !_seen.TryAdd(name, files) && !_served.ContainsKey(name) && !IsNamed(path))
+            if (files is not null && !_seen.TryAdd(name, files) && !_served.ContainsKey(name) && !IsNamed(path) && _problems.IsDue(name))
             {
                 Serve(name, path);
             }
@@ -129,7 +129,7 @@ public sealed class WatchedFolder(WatchSettings settings, DeviceSet devices, Tim
         {
             // Whatever is wrong with a model, it must not end the process.
             added.ForEach(local => local.Withdraw(name));
-            _problems.Report(name, exception.Message);
+            _problems.Refuse(name, exception.Message);
         }
     }
 

@@ -57,6 +57,15 @@ public sealed class WeightSet : IDisposable
         return variants.SelectMany(Names).FirstOrDefault(name => present.Contains(name, StringComparer.Ordinal));
     }
 
+    /// <summary>Returns the variant of a file's name; null for none.</summary>
+    public static string? VariantOf(string name) => name.Split('.') switch
+    {
+        ["diffusion_pytorch_model" or "model" or "pytorch_model", var variant, "safetensors" or "bin"] when !IsShard(variant) => variant,
+        ["diffusion_pytorch_model" or "model" or "pytorch_model", "safetensors" or "bin", "index", var variant, "json"] => variant,
+        ["diffusion_pytorch_model" or "model" or "pytorch_model", var variant, "safetensors" or "bin", "index", "json"] => variant,
+        _ => null,
+    };
+
     /// <summary>Returns the names of the files of weights that an index names, in the index's own folder.</summary>
     /// <param name="index">The index.</param>
     /// <param name="name">Its name in messages.</param>
@@ -102,15 +111,6 @@ public sealed class WeightSet : IDisposable
             yield return $"{stem}{part}.{extension}.index.json";
         }
     }
-
-    /// <summary>Returns the variant of a file's name; null for none.</summary>
-    private static string? VariantOf(string name) => name.Split('.') switch
-    {
-        ["diffusion_pytorch_model" or "model" or "pytorch_model", var variant, "safetensors" or "bin"] when !IsShard(variant) => variant,
-        ["diffusion_pytorch_model" or "model" or "pytorch_model", "safetensors" or "bin", "index", var variant, "json"] => variant,
-        ["diffusion_pytorch_model" or "model" or "pytorch_model", var variant, "safetensors" or "bin", "index", "json"] => variant,
-        _ => null,
-    };
 
     private static bool IsShard(string variant) => variant.Contains("-of-", StringComparison.Ordinal);
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
@@ -28,6 +29,9 @@ public sealed class SafetensorsHeader
         ElementFormat.U16, ElementFormat.I16, ElementFormat.F16, ElementFormat.BF16, ElementFormat.U32, ElementFormat.I32, ElementFormat.F32,
         ElementFormat.U64, ElementFormat.I64, ElementFormat.F64, new("C64", 1, 8, null),
     ];
+
+    /// <summary>Bytes that no text has.</summary>
+    private static readonly SearchValues<byte> NoText = SearchValues.Create([0, 1, 2, 3, 4, 5, 6, 7, 8]);
 
     private SafetensorsHeader(Dictionary<string, SafetensorsTensor> tensors, Dictionary<string, string> metadata) =>
         (Tensors, Metadata) = (tensors, metadata);
@@ -63,6 +67,11 @@ public sealed class SafetensorsHeader
         if (fileLength < LengthBytes)
         {
             throw Damaged(name, $"it has {fileLength} bytes, at least {LengthBytes} are needed");
+        }
+        // The length of a header has zeros, which no text has.
+        if (!head.ContainsAny(NoText))
+        {
+            throw new ModelException($"{name} is a text file, which contains no weights");
         }
         ulong stated = BinaryPrimitives.ReadUInt64LittleEndian(head);
         if (stated > MaxLength)

@@ -20,6 +20,9 @@ public sealed class NetworkConfig(JsonObject json, string source)
     /// <summary>The name of the file, in messages.</summary>
     public string Source => source;
 
+    /// <summary>Whether the configuration is derived from the tensors of a file, which states none; messages say so.</summary>
+    public bool IsDerived { get; init; }
+
     /// <summary>What is not supported, or not of the type that the key has.</summary>
     public IReadOnlyList<string> Faults => _faults;
 
@@ -51,8 +54,9 @@ public sealed class NetworkConfig(JsonObject json, string source)
     /// <summary>Adds a fault.</summary>
     /// <param name="key">The key.</param>
     /// <param name="supported">What is supported.</param>
-    public void Refuse(string key, string supported) =>
-        _faults.Add($"\"{key}\" is {json[key]?.ToJsonString() ?? "not given"}; supported: {supported}");
+    public void Refuse(string key, string supported) => _faults.Add(
+        $"\"{key}\" is {json[key]?.ToJsonString() ?? "not given"}{(IsDerived ? " by the file's tensors and the family's usual values" : "")}; "
+            + $"supported: {supported}");
 
     /// <summary>Requires that a number divides sizes.</summary>
     /// <param name="key">The key of the number.</param>

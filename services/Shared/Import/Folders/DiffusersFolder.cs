@@ -32,6 +32,9 @@ internal sealed class DiffusersFolder
     private readonly List<WeightSet> _sets = [];
     private readonly List<ImportedFile> _files = [];
 
+    /// <summary>Whether weights of the preferred variant were found.</summary>
+    private bool _hasVariant;
+
     private DiffusersFolder(string path, ImportSettings settings)
     {
         (_path, _settings) = (path, settings);
@@ -117,6 +120,10 @@ internal sealed class DiffusersFolder
         {
             ReadPipeline(_index);
         }
+        if (_settings.Variant is { } variant && !_hasVariant)
+        {
+            _parts.Notes.Add($"no weights of the variant {variant} are in the folder: the others are imported");
+        }
         List<string> faults = _parts.Faults;
         if (faults.Count == 0 && _parts.Built.Count == 0)
         {
@@ -183,6 +190,7 @@ internal sealed class DiffusersFolder
     {
         var set = WeightSet.Open(weights);
         _sets.Add(set);
+        _hasVariant |= _settings.Variant is { } variant && WeightSet.VariantOf(set.Name) == variant;
         _parts.Read(part, config, set, RelativeName(part, set.Name));
     }
 

@@ -45,7 +45,10 @@ internal abstract class SingleFileReader(WeightSet set, ImportSettings settings)
     /// <param name="parameters">Its weights.</param>
     public void Read(PartReader parts, string part, JsonObject config, Parameters parameters) => parts.Read(
         part,
-        new NetworkConfig(config, settings.ConfigFolder is null ? $"{parameters.Source}, {part}" : $"{part}/{DiffusersFolder.Config}"),
+        new NetworkConfig(config, settings.ConfigFolder is null ? $"{parameters.Source}, {part}" : $"{part}/{DiffusersFolder.Config}")
+        {
+            IsDerived = settings.ConfigFolder is null,
+        },
         parameters);
 
     /// <summary>Returns whether the name of a tensor begins with a text.</summary>

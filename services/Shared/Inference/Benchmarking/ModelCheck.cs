@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Brownian.Formats.Images;
 using Brownian.Inference.Sessions;
-using Brownian.Models.Families;
 using Brownian.Models.Folders;
 
 namespace Brownian.Inference.Benchmarking;
@@ -18,7 +17,7 @@ namespace Brownian.Inference.Benchmarking;
 /// </param>
 public sealed record ModelCheck(string Prompt, PixelImage Pixels, int Steps, TimeSpan Time, double Mean, double Deviation, double Likeness)
 {
-    private const int TrialSteps = 8, MaxSide = 512;
+    private const int TrialSteps = 8, MaxSide = 256;
 
     /// <summary>The likeness above which neighbouring pixels belong together, and the deviation above which a picture is not of one colour.</summary>
     private const double LeastLikeness = 0.5, LeastDeviation = 3;
@@ -32,20 +31,17 @@ public sealed record ModelCheck(string Prompt, PixelImage Pixels, int Steps, Tim
     /// <param name="model">The model.</param>
     /// <param name="settings">The session settings.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
-    /// <exception cref="FieldFaultException">The model does not draw from a prompt alone.</exception>
+    /// <exception cref="FieldFaultException">The model takes no trial request (<see cref="TrialRequest.Resolve"/>).</exception>
     /// <exception cref="Formats.Files.ModelException">The model is damaged, or computes values that are not finite.</exception>
     public static async Task<ModelCheck> RunAsync(ModelFolder model, SessionSettings settings, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
         string prompt = ModelComparison.Prompts[0];
         using ImageGenerator generator = await ImageGenerator.LoadAsync(model, settings, cancellationToken).ConfigureAwait(false);
-        ResolvedRequest request = TrialRequest.Resolve(generator, prompt, 0, TrialSteps, MaxSide);
-        PixelImage? pixels = null;
-        await foreach (GeneratedImage image in generator.GenerateAsync(request, null, cancellationToken).ConfigureAwait(false))
-        {
-            pixels = image.Pixels;
-        }
-        return Of(prompt, pixels!, Stopwatch.GetElapsedTime(start));
+        var request = TrialRequest.Resolve(generator.Models[0], prompt, 0, TrialSteps, MaxSide);
+        GeneratedImage image = await generator.GenerateAsync(request.Request, request.Files, null, null, cancellationToken)
+            .SingleAsync(cancellationToken).ConfigureAwait(false);
+        return Of(prompt, image.Pixels, Stopwatch.GetElapsedTime(start));
     }
 
     /// <summary>Describes a picture.</summary>

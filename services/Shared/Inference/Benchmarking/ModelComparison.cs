@@ -1,5 +1,4 @@
 using Brownian.Inference.Sessions;
-using Brownian.Models.Families;
 using Brownian.Models.Folders;
 
 namespace Brownian.Inference.Benchmarking;
@@ -23,7 +22,7 @@ public static class ModelComparison
     /// <param name="settings">The session settings.</param>
     /// <param name="cancellationToken">Stops within a step.</param>
     /// <returns>The differences, in the order of <see cref="Prompts"/>.</returns>
-    /// <exception cref="FieldFaultException">The model does not draw from a prompt alone.</exception>
+    /// <exception cref="FieldFaultException">The model takes no trial request (<see cref="TrialRequest.Resolve"/>).</exception>
     /// <exception cref="Formats.Files.ModelException">A model is damaged.</exception>
     public static async Task<IReadOnlyList<ModelDifference>> CompareAsync(
         ModelFolder reference, ModelFolder model, SessionSettings settings, CancellationToken cancellationToken)
@@ -39,11 +38,9 @@ public static class ModelComparison
         var images = new List<GeneratedImage>();
         for (int i = 0; i < Prompts.Count; i++)
         {
-            ResolvedRequest request = TrialRequest.Resolve(generator, Prompts[i], (ulong)i, Steps, MaxSide);
-            await foreach (GeneratedImage image in generator.GenerateAsync(request, null, cancellationToken).ConfigureAwait(false))
-            {
-                images.Add(image);
-            }
+            var request = TrialRequest.Resolve(generator.Models[0], Prompts[i], (ulong)i, Steps, MaxSide);
+            images.Add(await generator.GenerateAsync(request.Request, request.Files, null, null, cancellationToken)
+                .SingleAsync(cancellationToken).ConfigureAwait(false));
         }
         return images;
     }
@@ -51,7 +48,7 @@ public static class ModelComparison
     private static ModelDifference Compare(string prompt, GeneratedImage expected, GeneratedImage actual)
     {
         double levels = expected.Pixels.Rgb.Zip(actual.Pixels.Rgb, (one, other) => (double)Math.Abs(one - other)).Average();
-        float[] reference = expected.Denoised.Latents.Values, values = actual.Denoised.Latents.Values;
+        float[] reference = ValuesOf(expected), values = ValuesOf(actual);
         double difference = 0, size = 0;
         for (int i = 0; i < reference.Length; i++)
         {
@@ -61,4 +58,8 @@ public static class ModelComparison
         return new ModelDifference(
             prompt, (expected.Pixels.Width, expected.Pixels.Height), size > 0 ? Math.Sqrt(difference / size) : 0, levels);
     }
+
+    /// <summary>The last latents, or the levels of an image that was enlarged without latents.</summary>
+    private static float[] ValuesOf(GeneratedImage image) =>
+        image.IsDenoised ? image.Denoised.Latents.Values : [.. image.Pixels.Rgb.Select(static level => (float)level)];
 }
