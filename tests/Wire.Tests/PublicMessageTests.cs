@@ -39,7 +39,7 @@ public sealed class PublicMessageTests
 
         Assert.Empty(Unset(JobMessages.ToMessage(filled.Of<JobArtifact>())));
         Assert.Empty(Unset(JobMessages.ToMessage(filled.Of<JobFailure>())));
-        Assert.Empty(Unset(JobMessages.ToMessage(filled.Of<JobProgress>(), "denoise")));
+        Assert.Empty(Unset(JobMessages.ToMessage(filled.Of<JobProgress>(), filled.Of<PlanStage>())));
         Assert.Empty(Unset(JobMessages.ToPreview(filled.Of<JobProgress>(), new byte[] { 1 })));
     }
 

@@ -42,7 +42,7 @@ internal sealed class BarProgress : IGenerationProgress
         bar.Value = reading.Done;
         string image = _images > 1 ? $"image {value.Task + 1}/{_images}, " : "";
         string stage = value.Stage.Length > 0 ? Markup.Escape(value.Stage) + ", " : "";
-        bar.Description = $"{image}{stage}step {value.Evaluation}/{value.Evaluations}  {reading.Speed}";
+        bar.Description = $"{image}{stage}step {value.Step}/{value.Steps}  {reading.Speed}";
     }
 
     public void Wait(string what) => _bar.Task.GetAwaiter().GetResult().Description = Markup.Escape(what);

@@ -22,7 +22,7 @@ internal sealed class LineProgress(int images) : IGenerationProgress
         string image = images > 1 ? $"image {value.Task + 1}/{images}, " : "";
         string stage = value.Stage.Length > 0 ? value.Stage + ", " : "";
         string speed = reading.Speed.Length > 0 ? ", " + reading.Speed : "";
-        Console.Error.WriteLine($"{image}{stage}step {value.Evaluation}/{value.Evaluations}{speed}");
+        Console.Error.WriteLine($"{image}{stage}step {value.Step}/{value.Steps}{speed}");
     }
 
     public void Wait(string what)

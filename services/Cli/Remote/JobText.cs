@@ -44,7 +44,7 @@ internal static class JobText
         }
         if (job.Progress is { } progress)
         {
-            yield return "progress: " + Evaluation(progress);
+            yield return "progress: " + Steps(progress);
         }
         if (job.EstimatedWork is { } work)
         {
@@ -76,7 +76,7 @@ internal static class JobText
         JobEvent.EventOneofCase.StageCompleted => string.Create(
             CultureInfo.InvariantCulture,
             $"{update.StageCompleted.Stage}: done, {update.StageCompleted.ServiceTime.ToTimeSpan().TotalSeconds:0.00} s"),
-        JobEvent.EventOneofCase.Progress => Evaluation(update.Progress),
+        JobEvent.EventOneofCase.Progress => Steps(update.Progress),
         JobEvent.EventOneofCase.Warning => $"warning: {update.Warning.Message}",
         JobEvent.EventOneofCase.Artifact => $"image {update.Artifact.Id}, seed {update.Artifact.Seed}",
         JobEvent.EventOneofCase.Done => string.Create(CultureInfo.InvariantCulture, $"done, {update.Done.TotalTime.ToTimeSpan().TotalSeconds:0.0} s"),
@@ -100,8 +100,15 @@ internal static class JobText
 
     private static string Time(Job job) => $"{job.CreateTime.ToDateTime():yyyy-MM-ddTHH:mm:ssZ}";
 
-    private static string Note(Job job) => job.Error?.Message ?? (job.Progress is { } progress ? Evaluation(progress) : "");
+    private static string Note(Job job) => job.Error?.Message ?? (job.Progress is { } progress ? Steps(progress) : "");
 
-    private static string Evaluation(Progress progress) =>
-        (progress.Pictures > 1 ? $"image {progress.Picture + 1}/{progress.Pictures}, " : "") + $"step {progress.Evaluation}/{progress.Evaluations}";
+    private static string Steps(Progress progress) =>
+        (progress.Pictures > 1 ? $"image {progress.Picture + 1}/{progress.Pictures}, " : "") + "step " + StepOf(progress);
+
+    /// <summary>Returns the step of all steps, such as "3/20".</summary>
+    public static string StepOf(Progress progress)
+    {
+        (int step, int steps) = RemoteGeneration.StepOf(progress);
+        return string.Create(CultureInfo.InvariantCulture, $"{step}/{steps}");
+    }
 }

@@ -38,7 +38,7 @@ internal static class LoadView
                 jobs.Jobs.Select(job => (string[])
                 [
                     job.Id, JobText.NameOf(job.State), job.Model, job.Priority,
-                    job.Progress is { } progress ? $"{progress.Stage} {progress.Evaluation}/{progress.Evaluations}" : "-",
+                    job.Progress is { } progress ? $"{progress.Stage} {JobText.StepOf(progress)}" : "-",
                     job.EstimatedWork is { } left ? Number(left.ToTimeSpan().TotalSeconds, "0.0") + " s" : "-",
                 ]),
                 "no job waits or runs"),

@@ -65,7 +65,11 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
                         update.Progress.Picture, update.Progress.Evaluation, update.Progress.Evaluations,
                         kinds.Values.Count(kind => kind == StageKind.Denoise) > 1
                             ? update.Progress.Stage
-                            : ""));
+                            : "")
+                    {
+                        Step = StepOf(update.Progress).Step,
+                        Steps = StepOf(update.Progress).Steps,
+                    });
                     break;
                 case JobEvent.EventOneofCase.Warning:
                     report.Warn(update.Warning.Message);
@@ -81,6 +85,10 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
         }
         return model;
     }
+
+    /// <summary>Returns the step and the number of steps. A gateway of an older version counts evaluations only.</summary>
+    public static (int Step, int Steps) StepOf(Progress progress) =>
+        progress.Steps > 0 ? (progress.Step, progress.Steps) : (progress.Evaluation, progress.Evaluations);
 
     /// <summary>Writes an image to its file.</summary>
     public async Task FetchAsync(Artifact artifact, int images, string text, CancellationToken cancellationToken)

@@ -37,7 +37,7 @@ public sealed class DirectContext : MemoryStageContext
     /// <inheritdoc/>
     public override Task ReportAsync(StageProgress progress, CancellationToken cancellationToken)
     {
-        _report(new JobEvent { Progress = JobMessages.ToMessage(JobProgress.From(progress), Stage.Name) });
+        _report(new JobEvent { Progress = JobMessages.ToMessage(JobProgress.From(progress), Stage) });
         cancellationToken.ThrowIfCancellationRequested();
         return Task.CompletedTask;
     }

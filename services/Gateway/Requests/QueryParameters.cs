@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Brownian.Hosting;
 using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
@@ -7,7 +8,8 @@ namespace Brownian.Gateway.Requests;
 
 /// <summary>
 /// Query parameters of the JSON API. Parameters that the called message does not have, and values of another type, are refused with their fields.
-/// Maps are supported, which JSON transcoding does not do: <c>labels.album=fruit</c>.
+/// Maps are supported, which JSON transcoding does not do: <c>labels.album=fruit</c>; and so are the short names of enum values, as the command line
+/// has them: <c>states=done</c>.
 /// </summary>
 internal static class QueryParameters
 {
@@ -17,6 +19,11 @@ internal static class QueryParameters
         if (context.Request.Query.Count > 0 && context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } call)
         {
             MessageDescriptor message = call.MethodDescriptor.InputType;
+            context.Request.Query = new QueryCollection(context.Request.Query.ToDictionary(
+                parameter => parameter.Key,
+                parameter => message.FindField(parameter.Key) is { FieldType: FieldType.Enum } field
+                    ? new StringValues([.. parameter.Value.Select(value => NameOf(field.EnumType, value ?? ""))])
+                    : parameter.Value));
             // When the body is the whole message, no fields are left for the query.
             bool takesAny = call.HttpRule.Body != "*";
             string known = string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.IsMap ? field.Name + ".KEY" : field.Name));
@@ -70,11 +77,22 @@ internal static class QueryParameters
     {
         FieldType.Enum when !field.EnumType.Values.Any(
             known => known.Name == value || known.Number.ToString(CultureInfo.InvariantCulture) == value) =>
-            string.Join(", ", field.EnumType.Values.Select(known => known.Name)),
+            string.Join(", ", field.EnumType.Values.Select(known => ShortName(field.EnumType, known.Name))),
         FieldType.Int32 when !int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) => "whole numbers",
         FieldType.Bool when !bool.TryParse(value, out _) => "true or false",
         _ => null,
     };
+
+    /// <summary>Returns the name of the value that a text names by its short name; the text itself for any other.</summary>
+    private static string NameOf(EnumDescriptor type, string text) =>
+        type.Values.FirstOrDefault(known => ShortName(type, known.Name) == text)?.Name ?? text;
+
+    /// <summary>Returns the short name of a value, without the type's name: <c>done</c> for <c>JOB_STATE_DONE</c>.</summary>
+    private static string ShortName(EnumDescriptor type, string name)
+    {
+        string prefix = JsonNamingPolicy.SnakeCaseUpper.ConvertName(type.Name) + "_";
+        return (name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name).ToLowerInvariant();
+    }
 
     private static bool IsKnown(MessageDescriptor message, string name) =>
         message.FindField(name) is { IsMap: false }

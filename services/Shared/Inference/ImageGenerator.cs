@@ -297,7 +297,12 @@ public sealed class ImageGenerator : IDisposable
         {
             if (Stage.Kind == StageKind.Denoise)
             {
-                progress?.Report(new DenoiseProgress(image, report.Evaluation, report.Evaluations, runs > 1 ? Stage.Name : ""));
+                (int step, int steps) = StepCount.At(Stage, report.Evaluation, report.Evaluations);
+                progress?.Report(new DenoiseProgress(image, report.Evaluation, report.Evaluations, runs > 1 ? Stage.Name : "")
+                {
+                    Step = step,
+                    Steps = steps,
+                });
             }
             cancellationToken.ThrowIfCancellationRequested();
             return Task.CompletedTask;

@@ -29,8 +29,8 @@ internal sealed class DoorCaller(Node node, string key)
     public async Task<IReadOnlyList<DoorAnswer>> CallAsync(RouteEndpoint endpoint, IMessage message)
     {
         Assert.True(Doors.RowOf(endpoint).Port.HasFlag(ListeningPort.Public));
-        return endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json
-                ? [await JsonAsync(endpoint, json.HttpRule.Body.Length > 0 ? HttpMethod.Post : HttpMethod.Get, message)]
+        return endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is not null
+                ? [await JsonAsync(endpoint, Doors.MethodOf(endpoint), message)]
             : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc
                 ? [await GrpcAsync(grpc.Method.FullName, message, isWeb: false), await GrpcAsync(grpc.Method.FullName, message, isWeb: true)]
             : [await JsonAsync(endpoint, HttpMethod.Get, message)];

@@ -237,9 +237,9 @@ public sealed class DoorTests : IAsyncLifetime
         RouteEndpoint endpoint, string? credentials, ListeningPort? at = null)
     {
         ListeningPort port = at ?? (Doors.RowOf(endpoint).Port.HasFlag(Clients) ? Clients : Operators);
-        if (endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json)
+        if (endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is not null)
         {
-            return [("JSON", await PlainAsync(port, endpoint, json.HttpRule.Body.Length > 0 ? HttpMethod.Post : HttpMethod.Get, credentials))];
+            return [("JSON", await PlainAsync(port, endpoint, Doors.MethodOf(endpoint), credentials))];
         }
         if (endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc)
         {

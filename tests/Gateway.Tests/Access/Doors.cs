@@ -64,6 +64,7 @@ internal static class Doors
         ["/grpc.health.v1.Health/Check"] = new(Permission.None, ListeningPort.Any),
         ["/grpc.health.v1.Health/Watch"] = new(Permission.None, ListeningPort.Any),
         ["GET /v1/artifacts/{id}"] = new(Permission.Read, Clients, Names: true),
+        ["GET /v1/jobs/{id}/events"] = new(Permission.Read, Clients, Names: true),
         ["GET /v1/signed/{id}"] = new(Permission.None, Clients),
         ["GET /v1/request.schema.json"] = new(Permission.Read, Clients),
         ["GET /metrics"] = new(Permission.Metrics, Operators),
@@ -83,6 +84,9 @@ internal static class Doors
             ? $"/{json.MethodDescriptor.Service.FullName}/{json.MethodDescriptor.Name}"
         : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc ? grpc.Method.FullName
         : "GET " + endpoint.RoutePattern.RawText;
+
+    /// <summary>The HTTP method of a JSON endpoint: several have one path.</summary>
+    public static HttpMethod MethodOf(RouteEndpoint endpoint) => new(endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods[0]);
 
     /// <summary>The row of an endpoint.</summary>
     public static Door RowOf(RouteEndpoint endpoint) => Rows[NameOf(endpoint)];

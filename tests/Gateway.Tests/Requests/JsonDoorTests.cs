@@ -39,6 +39,9 @@ public sealed class JsonDoorTests : IAsyncLifetime
         Assert.Equal([other], await IdsAsync("/v1/jobs?labels.album=birds&page_size=10&model=" + _model));
         Assert.Empty(await IdsAsync("/v1/jobs?labels.album=x"));
         Assert.Equal([other, fruit], await IdsAsync("/v1/jobs?pageSize=10"));
+        string[] states = ["JOB_STATE_QUEUED", "queued", "running", "done"];
+        Assert.Equal([other, fruit], await IdsAsync("/v1/jobs?" + string.Join('&', states.Select(state => "states=" + state))));
+        Assert.Empty(await IdsAsync("/v1/jobs?states=failed"));
     }
 
     [Theory]
@@ -48,7 +51,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [InlineData("GET", "/v1/jobs?stat=x&page=2", "stat: is not a parameter of this call")]
     [InlineData("GET", "/v1/jobs?page_size=1&page_size=2", "page_size: is given twice")]
     [InlineData("GET", "/v1/jobs?labels.album=a&labels.album=b", "labels.album: is given twice")]
-    [InlineData("GET", "/v1/jobs?states=JOB_STATE_DONE&states=done", "states: \"done\" is not allowed; allowed: JOB_STATE_UNSPECIFIED, ")]
+    [InlineData("GET", "/v1/jobs?states=done&states=finished", "states: \"finished\" is not allowed; allowed: unspecified, submitting, ")]
     [InlineData("GET", "/v1/jobs?page_size=abc", "page_size: \"abc\" is not allowed; allowed: whole numbers")]
     [InlineData("GET", "/v1/models?x", "x: is not a parameter of this call, which takes none")]
     [InlineData("GET", "/v1/artifacts/a?x=1", "x: is not a parameter of this call, which takes none")]

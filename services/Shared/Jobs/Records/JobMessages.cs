@@ -52,20 +52,26 @@ public static class JobMessages
         }
         if (record is { Progress: { } progress, Phase: JobPhase.Running } && job.CurrentStage is { } current)
         {
-            message.Progress = ToMessage(progress, current.Name);
+            message.Progress = ToMessage(progress, current);
         }
         return message;
     }
 
     /// <summary>Converts the progress of a stage.</summary>
-    public static Progress ToMessage(JobProgress progress, string stage) => new()
+    public static Progress ToMessage(JobProgress progress, PlanStage stage)
     {
-        Stage = stage,
-        Picture = progress.Image,
-        Pictures = progress.Images,
-        Evaluation = progress.Evaluation,
-        Evaluations = progress.Evaluations,
-    };
+        (int step, int steps) = StepCount.At(stage, progress.Evaluation, progress.Evaluations);
+        return new Progress
+        {
+            Stage = stage.Name,
+            Picture = progress.Image,
+            Pictures = progress.Images,
+            Evaluation = progress.Evaluation,
+            Evaluations = progress.Evaluations,
+            Step = step,
+            Steps = steps,
+        };
+    }
 
     /// <summary>Converts a preview, a PNG file.</summary>
     public static PreviewImage ToPreview(JobProgress progress, ReadOnlyMemory<byte> png) => new()

@@ -103,7 +103,7 @@ public static class JobRules
     public static JobChange? Report(StoredJob job, long fence, JobProgress progress, DateTimeOffset now) => Holds(job, fence)
         ? Change(job, job.Record with { Progress = progress }, now, new JobEvent
         {
-            Progress = JobMessages.ToMessage(progress, job.CurrentStage!.Name),
+            Progress = JobMessages.ToMessage(progress, job.CurrentStage!),
         })
         : null;
 

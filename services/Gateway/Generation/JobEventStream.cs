@@ -1,0 +1,128 @@
+using System.Text;
+using System.Text.Json;
+using Brownian.Hosting;
+using Brownian.Jobs;
+using Brownian.Jobs.Services;
+using Brownian.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using HttpResponse = Microsoft.AspNetCore.Http.HttpResponse;
+
+namespace Brownian.Gateway.Generation;
+
+/// <summary>
+/// Streams the events of a job as server-sent events (WHATWG HTML, "Server-sent events"), for JSON clients: the messages of <c>Watch</c>, each with
+/// its kind as the event's name and its number as the event's id. A client that comes back sends the last id, and gets what it missed.
+/// </summary>
+internal static class JobEventStream
+{
+    private const string LastEventId = "Last-Event-ID", AfterEvent = "after_event";
+
+    /// <summary>The time without events after which a comment is sent, so that proxies keep the connection.</summary>
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Responds with the events; with 404 when the job does not exist, with 204, after which browsers do not come back, when the job has ended and
+    /// the client has its last event, and with 503 while a store is unavailable.
+    /// </summary>
+    public static async Task GetAsync(string id, JobService jobs, IHostApplicationLifetime lifetime, TimeProvider time, HttpContext context)
+    {
+        var faults = new List<FieldFault>();
+        long after = ReadAfter(context, faults);
+        if (faults.Count > 0)
+        {
+            await JsonErrors.RefuseAsync(context, new FieldFaultException(faults));
+            return;
+        }
+        string tenant = Callers.Of(context).Tenant;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        IAsyncEnumerator<JobEvent> events;
+        try
+        {
+            if (id.Length > 64 || await jobs.FindAsync(tenant, id, either.Token) is not { } job)
+            {
+                await Answers.RefuseAsync(context, StatusCode.NotFound, $"there is no job {(id.Length <= 64 ? id : id[..64] + "...")}");
+                return;
+            }
+            if (after > 0 && job.Record.HasEnded && job.Record.LastEvent <= after)
+            {
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+                return;
+            }
+            events = jobs.WatchAsync(tenant, id, after, either.Token).GetAsyncEnumerator(either.Token);
+        }
+        catch (PlatformUnavailableException exception)
+        {
+            var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
+            await Answers.RefuseAsync(context, StatusCode.Unavailable, exception.Message, again);
+            return;
+        }
+        await using (events)
+        {
+            try
+            {
+                await WriteAsync(events, context.Response, time, either.Token);
+            }
+            catch (Exception exception) when (exception is OperationCanceledException or PlatformUnavailableException or KeyNotFoundException)
+            {
+                // The client left, the gateway stops, a store is away, or the job was removed: the connection ends, and the client comes back.
+            }
+        }
+    }
+
+    private static long ReadAfter(HttpContext context, List<FieldFault> faults)
+    {
+        faults.AddRange(context.Request.Query.Keys.Where(key => key != AfterEvent)
+            .Select(key => new FieldFault(key, $"is not a parameter of this call, which takes {AfterEvent}")));
+        (string name, string? text) = context.Request.Headers.TryGetValue(LastEventId, out var last) ? (LastEventId, last.ToString())
+            : (AfterEvent, context.Request.Query[AfterEvent].Count == 0 ? null : context.Request.Query[AfterEvent].ToString());
+        if (text is null)
+        {
+            return 0;
+        }
+        if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint after))
+        {
+            return after;
+        }
+        faults.Add(FieldFault.Of(name, text, $"0..{uint.MaxValue}"));
+        return 0;
+    }
+
+    private static async Task WriteAsync(IAsyncEnumerator<JobEvent> events, HttpResponse response, TimeProvider time, CancellationToken stop)
+    {
+        response.ContentType = "text/event-stream; charset=utf-8";
+        response.Headers.CacheControl = "no-store";
+        // For nginx, which otherwise collects an answer before it sends it.
+        response.Headers["X-Accel-Buffering"] = "no";
+        await response.Body.FlushAsync(stop);
+        while (true)
+        {
+            Task<bool> next = events.MoveNextAsync().AsTask();
+            while (await Task.WhenAny(next, Task.Delay(KeepAlive, time, stop)) != next)
+            {
+                await SendAsync(response, ": waiting\n\n", stop);
+            }
+            if (!await next)
+            {
+                return;
+            }
+            await SendAsync(response, TextOf(events.Current), stop);
+        }
+    }
+
+    private static async Task SendAsync(HttpResponse response, string text, CancellationToken stop)
+    {
+        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(text), stop);
+        await response.Body.FlushAsync(stop);
+    }
+
+    private static string TextOf(JobEvent update)
+    {
+        string name = JsonNamingPolicy.SnakeCaseLower.ConvertName(update.EventCase.ToString());
+        // A snapshot and a preview have no number, and must not change the client's last one.
+        string number = update.Id > 0 ? string.Create(CultureInfo.InvariantCulture, $"id: {update.Id}\n") : "";
+        return $"{number}event: {name}\ndata: {JsonFormatter.Default.Format(update)}\n\n";
+    }
+}
