@@ -36,7 +36,7 @@ internal sealed class GoldenCase
         [.. Directory.GetDirectories(Path.Combine(Data, "cases")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
 
     /// <summary>
-    /// The cases of tests that compare a door with a run in process: two of every task, model and field of requests, or all of them in
+    /// The cases of tests that compare a door with a run in process: the shortest run of every task, model and field of requests, or all of them in
     /// <c>tests/long</c> (<c>BROWNIAN_EVERY_CASE</c>).
     /// </summary>
     public static TheoryData<string> NamesAtDoors
@@ -44,12 +44,23 @@ internal sealed class GoldenCase
         get
         {
             bool isEvery = Environment.GetEnvironmentVariable("BROWNIAN_EVERY_CASE") is { Length: > 0 };
-            var seen = new Dictionary<string, int>(StringComparer.Ordinal);
-            return [.. Names.Select(row => row.Data).Where(name => Read(name).Traits.Aggregate(isEvery, (isAny, trait) => IsRare(trait) || isAny))];
-
-            bool IsRare(string trait) => (seen[trait] = seen.GetValueOrDefault(trait) + 1) <= 2;
+            var seen = new HashSet<string>(StringComparer.Ordinal);
+            return
+            [
+                .. Names.Select(row => row.Data).OrderBy(name => Read(name).Evaluations)
+                    .Where(name => Read(name).Traits.Aggregate(isEvery, (isAny, trait) => seen.Add(trait) || isAny))
+                    .Order(StringComparer.Ordinal),
+            ];
         }
     }
+
+    /// <summary>The number of evaluations of all runs and images.</summary>
+    private int Evaluations => ImageCount * (Expected["timesteps"] switch
+    {
+        JsonArray run => run.Count,
+        JsonObject runs => runs.Sum(run => (run.Value as JsonArray)?.Count ?? 0),
+        _ => 1,
+    });
 
     /// <summary>The task, the model and the fields of the request.</summary>
     private IEnumerable<string> Traits =>
