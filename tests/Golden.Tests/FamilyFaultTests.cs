@@ -143,7 +143,7 @@ public sealed class FamilyFaultTests(LoadedModels loaded) : IClassFixture<Loaded
             Assert.Equal(64, image.Pixels.Width);
         }
 
-        string warning = Assert.Single(warnings);
+        string warning = Assert.Single(warnings, other => !other.StartsWith("width and height: ", StringComparison.Ordinal));
         Assert.StartsWith($"the {what} is longer than {(model == "tiny-if" ? 77 : 64)} tokens; this was cut: \"", warning, StringComparison.Ordinal);
         Assert.EndsWith("lighthouse\"", warning, StringComparison.Ordinal);
     }

@@ -118,11 +118,13 @@ public sealed class InProcessTests(LoadedModels models) : IClassFixture<LoadedMo
         GoldenCase golden = GoldenCase.Read(name);
         ImageGenerator generator = await models.GetAsync(golden.ModelFolders);
         (GenerationRequest original, RequestImages imaged, Dictionary<string, ReadOnlyMemory<byte>> files) = await golden.ReadAsync();
-        Assert.Empty(generator.Resolve(original with { NegativePrompt = "" }, imaged).Warnings);
+        // Flux's images are made for 1024x1024, and those of the cases are smaller.
+        IReadOnlyList<string> others = generator.Resolve(original with { NegativePrompt = "" }, imaged).Warnings;
+        Assert.All(others, other => Assert.StartsWith("width and height: ", other, StringComparison.Ordinal));
 
         ResolvedRequest request = generator.Resolve(original with { NegativePrompt = "ugly" }, imaged);
 
-        Assert.Equal(warning is null ? [] : [warning], request.Warnings);
+        Assert.Equal(warning is null ? [] : [warning], request.Warnings.Except(others));
         var warnings = new List<string>();
         await generator.GenerateAsync(request, files, null, warnings.Add, TestContext.Current.CancellationToken)
             .FirstAsync(TestContext.Current.CancellationToken);
