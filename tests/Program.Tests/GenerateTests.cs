@@ -270,9 +270,10 @@ public sealed class GenerateTests
             """,
             TestContext.Current.CancellationToken);
 
-        Assert.Contains(
-            "two    Both stages    ", (await RunWellAsync(folder, "models", "list", "--models", folder.FullPath)).OutputText,
-            StringComparison.Ordinal);
+        string list = (await RunWellAsync(folder, "models", "list", "--models", folder.FullPath)).OutputText;
+        Assert.Matches(@"^NAME +FAMILY +SIZE +PRECISION +DISK +LICENCE +FOLDER\n", list);
+        Assert.Matches(@"\ntwo +cascade +- +- +- +- +/", list);
+        Assert.Matches(@"\nemoji \(default\) +Stable Diffusion 1.x/2.x +64x64 +float16 +[\d.]+ MB +CC-BY-4.0 +/", list);
         string shown = (await RunWellAsync(folder, "models", "show", "two", "--models", folder.FullPath)).OutputText;
         Assert.Contains($"stage-1: base, {models}/tiny-if\n", shown, StringComparison.Ordinal);
         Assert.Contains($"stage-2: super-resolution, {models}/tiny-if-sr\n", shown, StringComparison.Ordinal);

@@ -104,6 +104,9 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         JsonObject listed =
             await JsonAsync(folder, ["jobs", "list", "--label", "album=detached", "--state", "done", "--model", "emoji", "--limit", "5"]);
         Assert.Equal(id, (string?)Assert.Single(listed["jobs"]!.AsArray())!["id"]);
+        Assert.Matches(
+            $@"^ID +STATE +CREATED +MODEL +PROMPT +NOTE\n{id} +done +\S+Z +emoji +owl\n$",
+            (await RunWellAsync(folder, ["jobs", "list", "--label", "album=detached", .. Server])).OutputText);
         Assert.Empty((await RunWellAsync(folder, ["jobs", "list", "--label", "album=other", .. Server])).OutputText);
         AssertRefused(
             await RunAsync(folder, ["jobs", "retry", id, .. Server]), 1, $"job {id} is done; only failed and cancelled jobs can be retried");

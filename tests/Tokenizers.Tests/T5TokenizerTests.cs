@@ -45,6 +45,15 @@ public sealed class T5TokenizerTests(T5Vocabulary vocabulary) : IClassFixture<T5
         Assert.Empty(wrong);
     }
 
+    [Fact]
+    public void Characters_without_a_piece_are_named_once_and_every_other_text_has_none()
+    {
+        T5Tokenizer tokenizer = vocabulary.In(T5Vocabulary.Whole);
+        Assert.Null(tokenizer.UnknownIn("a red cat"));
+        Assert.Equal("😀 \U0001F3FD", tokenizer.UnknownIn("a 😀 cat in \U0001F3FD 😀"));
+        Texts.Sample(text => Assert.Equal(tokenizer.Encode(text).Contains(Unknown), tokenizer.UnknownIn(text) is not null));
+    }
+
     [Theory]
     [InlineData("²\u0301", "1048")]
     [InlineData("Ａ\u0301b", "36 635")]

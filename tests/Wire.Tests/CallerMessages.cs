@@ -141,6 +141,7 @@ internal static class CallerMessages
         ];
         return new TextEncoding(features, new TokenizedPrompt(ids, message.Cut.Length == 0 ? null : message.Cut, clipSkip)
         {
+            Unknown = message.Unknown.Length == 0 ? null : message.Unknown,
             Chunks = Math.Max(1, message.Chunks),
             Window = message.Window == 0 ? null : message.Window,
             Tokens = [.. message.Tokens],

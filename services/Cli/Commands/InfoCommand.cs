@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Brownian.Models.Metadata;
 
 namespace Brownian.Cli.Commands;
@@ -9,7 +12,8 @@ internal static class InfoCommand
     public static Command Create()
     {
         var file = new Argument<FileInfo>("FILE") { Description = "A PNG, JPEG or WebP file" };
-        var command = new Command("info", "Prints the settings in an image file") { file };
+        var json = new Option<bool>("--json") { Description = "Print the request that generate --like makes of the settings, as JSON" };
+        var command = new Command("info", "Prints the settings in an image file") { file, json };
         command.SetAction(parsed =>
         {
             FileInfo image = parsed.GetValue(file)!;
@@ -23,7 +27,28 @@ internal static class InfoCommand
             {
                 throw new InvalidDataException($"{image} {exception.Message}", exception);
             }
-            Console.Out.WriteLine(text ?? throw new InvalidDataException($"{image} contains no settings"));
+            if (text is null)
+            {
+                throw new InvalidDataException($"{image} contains no settings");
+            }
+            if (!parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(text);
+                return ExitCode.Success;
+            }
+            var settings = ImageMetadata.Read(text);
+            var report = new JsonObject
+            {
+                ["request"] = settings.Request.DeepClone(),
+                ["ignored"] = new JsonArray([.. settings.Ignored.Select(ignored => (JsonNode)ignored.ToString())]),
+                ["missing"] = new JsonArray([.. settings.Missing.Select(missing => (JsonNode)missing.Field)]),
+                ["text"] = text,
+            };
+            Console.Out.WriteLine(report.ToJsonString(new JsonSerializerOptions
+            {
+                WriteIndented = true,
+                Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            }));
             return ExitCode.Success;
         });
         return command;

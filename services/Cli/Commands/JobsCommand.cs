@@ -90,9 +90,14 @@ internal static class JobsCommand
             Console.Out.WriteLine(JobText.Json(jobs));
             return ExitCode.Success;
         }
-        foreach (Job job in jobs.Jobs)
+        if (jobs.Jobs.Count == 0)
         {
-            Console.Out.WriteLine(JobText.Line(job));
+            Console.Error.WriteLine("no jobs");
+            return ExitCode.Success;
+        }
+        foreach (string line in JobText.Table(jobs.Jobs))
+        {
+            Console.Out.WriteLine(line);
         }
         return ExitCode.Success;
     }

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Brownian.Cli.Output;
 using Brownian.Formats.Files;
+using Brownian.Formats.Onnx;
 using Brownian.Inference;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
@@ -15,25 +17,92 @@ internal static class ModelsCommand
     public static Command Create() =>
         new("models", "Lists the models, shows their contents, and removes those of the cache") { CreateList(), CreateShow(), CreatePrune() };
 
+    /// <summary>The largest lengths of cells.</summary>
+    private const int MaxLicense = 24, MaxFault = 60;
+
     private static Command CreateList()
     {
         Option<string[]> folders = ModelOptions.CreateFolders();
-        var command = new Command("list", "Lists models by name") { folders };
+        var command = new Command("list", "Lists models with their family, size, precision and licence") { folders };
         command.SetAction(parsed =>
         {
             ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
-            foreach ((string name, string folder) in catalog.List())
+            string[][] rows =
+            [
+                ["NAME", "FAMILY", "SIZE", "PRECISION", "DISK", "LICENCE", "FOLDER"],
+                .. catalog.List().Select(model => Row(model.Name, model.Folder)), .. catalog.ListCascades().Select(model => CascadeRow(model.Folder)),
+            ];
+            foreach (string line in TextTable.Lines(rows))
             {
-                string title = Title(() => ModelManifest.Read(folder).Title);
-                Console.Out.WriteLine($"{name}{(name == ModelCatalog.DefaultModel ? " (default)" : "")}    {title}    {folder}");
-            }
-            foreach ((string name, string folder) in catalog.ListCascades())
-            {
-                Console.Out.WriteLine($"{name}    {Title(() => Cascade.Open(folder).Title)}    {folder}");
+                Console.Out.WriteLine(line);
             }
             return ExitCode.Success;
         });
         return command;
+    }
+
+    private static string[] Row(string name, string folder)
+    {
+        string shown = name == ModelCatalog.DefaultModel ? name + " (default)" : name;
+        try
+        {
+            var model = ModelFolder.Open(folder);
+            ModelFacts facts = ModelFamilies.Read(model);
+            string size = ModelFamilies.Upscales(facts) || facts.SampleSize == 0 ? "any"
+                : string.Create(CultureInfo.InvariantCulture, $"{facts.SampleSize * (facts.Scale ?? 1)}x{facts.SampleSize * (facts.Scale ?? 1)}");
+            return
+            [
+                shown, ModelFamilies.NameOf(facts), size, PrecisionOf(model), Gigabytes(model.Graphs.Values.Sum(graph => graph.Bytes)),
+                TextTable.Cut(model.Manifest.License ?? "-", MaxLicense), folder,
+            ];
+        }
+        catch (ModelException exception)
+        {
+            return [shown, TextTable.Cut(exception.Message, MaxFault), "-", "-", "-", "-", folder];
+        }
+    }
+
+    private static string[] CascadeRow(string folder)
+    {
+        string name = Path.GetFileName(folder);
+        try
+        {
+            var cascade = Cascade.Open(folder);
+            return [name, Cascade.Family, "-", "-", "-", TextTable.Cut(cascade.License ?? "-", MaxLicense), folder];
+        }
+        catch (ModelException exception)
+        {
+            return [name, TextTable.Cut(exception.Message, MaxFault), "-", "-", "-", "-", folder];
+        }
+    }
+
+    /// <summary>Returns how the weights of the largest graph are stored.</summary>
+    private static string PrecisionOf(ModelFolder model)
+    {
+        if (model.Graphs.Values.MaxBy(graph => graph.Bytes) is not { } largest)
+        {
+            return "-";
+        }
+        // Tables of indices and scales have one dimension.
+        ILookup<int, OnnxInitializer> weights =
+            OnnxStructure.Read(largest.File).Initializers.Where(weight => weight.Shape.Count > 1).ToLookup(weight => weight.Type);
+        return weights.Count == 0 ? "-"
+            : weights.Any(type => type.First().ElementBytes == 1) ? "int8"
+            : weights.MaxBy(type => type.Sum(weight => weight.Count))!.Key switch
+            {
+                OnnxInitializer.Float32 => "float32",
+                OnnxInitializer.Float16 => "float16",
+                OnnxInitializer.Bfloat16 => "bfloat16",
+                _ => "-",
+            };
+    }
+
+    private static string Gigabytes(long bytes)
+    {
+        const long Small = 100_000_000;
+        return bytes < Small
+            ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB")
+            : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.0} GB");
     }
 
     private static Command CreatePrune()
@@ -100,19 +169,6 @@ internal static class ModelsCommand
         }
         Line("family", Cascade.Family);
         return ExitCode.Success;
-    }
-
-    /// <summary>Returns a title, or the fault of the folder instead.</summary>
-    private static string Title(Func<string?> read)
-    {
-        try
-        {
-            return read() ?? "";
-        }
-        catch (ModelException exception)
-        {
-            return exception.Message;
-        }
     }
 
     private static async Task<int> ShowAsync(ModelFolder model, CancellationToken cancellationToken)

@@ -147,7 +147,7 @@ internal sealed class ImageFiles
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             File.Delete(aside);
-            throw new IOException($"{file} cannot be written: {exception.Message}", exception);
+            throw new IOException($"{file} cannot be written: {exception.Message.Replace(aside, target, StringComparison.Ordinal)}", exception);
         }
     }
 
@@ -170,7 +170,9 @@ internal sealed class ImageFiles
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new FieldFaultException(new FieldFault(option, $"the folder {Path.GetFullPath(folder)} cannot be written to: {exception.Message}"));
+            string full = Path.GetFullPath(folder);
+            string reason = exception.Message.Replace(Path.GetFullPath(probe), full, StringComparison.Ordinal);
+            throw new FieldFaultException(new FieldFault(option, $"the folder {full} cannot be written to: {reason}"));
         }
     }
 

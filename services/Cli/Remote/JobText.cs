@@ -1,3 +1,4 @@
+using Brownian.Cli.Output;
 using Brownian.Formats.Images;
 using Brownian.V1;
 using Google.Protobuf;
@@ -16,6 +17,18 @@ internal static class JobText
     /// <summary>Formats a job as a line of a list.</summary>
     public static string Line(Job job) =>
         string.Join("    ", ((string[])[job.Id, NameOf(job.State), job.Model, Time(job), Note(job)]).Where(part => part.Length > 0));
+
+    /// <summary>Formats jobs as a table with a header.</summary>
+    public static IEnumerable<string> Table(IReadOnlyCollection<Job> jobs)
+    {
+        const int MaxPrompt = 40;
+        string[][] rows =
+        [
+            ["ID", "STATE", "CREATED", "MODEL", "PROMPT", "NOTE"],
+            .. jobs.Select(job => (string[])[job.Id, NameOf(job.State), Time(job), job.Model, TextTable.Cut(Prompt(job), MaxPrompt), Note(job)]),
+        ];
+        return TextTable.Lines(rows);
+    }
 
     /// <summary>Formats the details of a job.</summary>
     public static IEnumerable<string> Lines(Job job)

@@ -3,10 +3,12 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Hosting;
 using Brownian.Jobs.Services;
+using Brownian.Jobs.Wire;
 using Brownian.Requests;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -28,15 +30,28 @@ internal static class JsonBodies
     /// <summary>Reads the body of a JSON call; passes all other calls on unchanged.</summary>
     public static async Task ReadAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { HttpRule.Body: "*" } call
-            && MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? type)
-            && type.MediaType.Equals(MediaTypeNames.Application.Json, StringComparison.OrdinalIgnoreCase))
+        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { HttpRule.Body: "*" } call)
         {
+            bool isSubmission = call.MethodDescriptor.InputType == V1.GenerateRequest.Descriptor;
+            if (!isSubmission && context.Request.ContentType is null
+                && context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
+            {
+                // All fields are in the path.
+                context.Request.ContentType = MediaTypeNames.Application.Json;
+            }
+            if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? type)
+                || !type.MediaType.Equals(MediaTypeNames.Application.Json, StringComparison.OrdinalIgnoreCase))
+            {
+                var fault = new FieldFaultException("Content-Type", context.Request.ContentType, "the header Content-Type: application/json");
+                await JsonErrors.WriteAsync(
+                    context, StatusCodes.Status415UnsupportedMediaType, StatusCode.InvalidArgument, fault.Message, fault.ToMessage());
+                return;
+            }
             try
             {
                 byte[] body = ToUtf8(await ReadBodyAsync(context), type);
-                bool isSubmission = call.MethodDescriptor.InputType == V1.GenerateRequest.Descriptor;
                 // Calls whose fields are all in their path may have an empty body.
+                body = body.Length == 0 && !isSubmission ? Empty : body;
                 if (isSubmission || body.Length > 0)
                 {
                     JsonObject json = RequestJson.Parse(body);

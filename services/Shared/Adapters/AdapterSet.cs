@@ -84,9 +84,11 @@ public sealed class AdapterSet
             LoraModule[] unknown = [.. lora.Modules.Where(module => Find(parts, module) is null)];
             if (unknown.Length > 0)
             {
+                string mismatch = Mismatch(lora, parts);
                 throw new ModelException(
-                    $"{lora.Name} has {unknown.Length} of {lora.Modules.Count} modules that the model does not have{Mismatch(lora, parts)}: "
-                    + LoraFile.List([.. unknown.Select(module => module.ToString())]));
+                    $"{lora.Name} has {unknown.Length} of {lora.Modules.Count} modules that the model does not have{mismatch}: "
+                    // The model that it is for says enough.
+                    + LoraFile.List([.. unknown.Select(module => module.ToString())], mismatch.Length > 0 ? 1 : LoraFile.Listed));
             }
             string[] obstacles = [.. lora.Modules.Select(module => Obstacle(module, Find(parts, module)!) is { } obstacle
                 ? $"in {parts[module.Part].Graph} the module {Find(parts, module)!.Module} {obstacle}"
@@ -98,7 +100,7 @@ public sealed class AdapterSet
             string[] sizes = [.. lora.Modules.Select(module => OtherSize(module, Find(parts, module)!)).OfType<string>()];
             if (sizes.Length > 0)
             {
-                throw new ModelException($"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: {LoraFile.List(sizes)}");
+                throw new ModelException($"{lora.Name} is for a model of other sizes{Mismatch(lora, parts)}: {LoraFile.List(sizes, 1)}");
             }
         }
         KeyValuePair<string, GraphSignature>[] encoders = [.. parts.Where(part => IsEncoder(part.Key))];

@@ -202,8 +202,8 @@ public sealed class LoraFile
     }
 
     /// <summary>Lists the first names, and the number of the remaining ones.</summary>
-    internal static string List(IReadOnlyCollection<string> names) =>
-        string.Join(", ", names.Take(Listed)) + (names.Count > Listed ? $" and {names.Count - Listed} more" : "");
+    internal static string List(IReadOnlyCollection<string> names, int listed = Listed) =>
+        string.Join(", ", names.Take(listed)) + (names.Count > listed ? $" and {names.Count - listed} more" : "");
 
     private static bool IsSet(JsonNode? node) => node is JsonValue flag && flag.GetValueKind() == JsonValueKind.True;
 

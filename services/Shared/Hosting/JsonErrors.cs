@@ -18,6 +18,22 @@ public static class JsonErrors
     public static Task RefuseAsync(HttpContext context, FieldFaultException exception) =>
         WriteAsync(context, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, exception.Message, exception.ToMessage());
 
+    /// <summary>Says in the body that no call has a path or a method; passes all calls on first.</summary>
+    public static async Task ExplainAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        Microsoft.AspNetCore.Http.HttpResponse response = context.Response;
+        bool isExplained = response.HasStarted || response.ContentType is not null || response.ContentLength is not null;
+        if (isExplained || response.StatusCode != StatusCodes.Status404NotFound
+            || context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true)
+        {
+            return;
+        }
+        await WriteAsync(
+            context, StatusCodes.Status404NotFound, StatusCode.Unimplemented,
+            $"there is no call {context.Request.Method} {context.Request.Path} at this port; calls begin with /v1/, such as POST /v1/jobs");
+    }
+
     /// <summary>Responds to a call with an error.</summary>
     /// <param name="context">The call.</param>
     /// <param name="httpStatus">The HTTP status.</param>

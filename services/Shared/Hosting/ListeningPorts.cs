@@ -56,6 +56,30 @@ public static class ListeningPorts
             });
     }
 
+    /// <summary>Returns which port is another program's, and by which setting the process takes another one.</summary>
+    /// <param name="exception">What ended the start.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="role">The role of the process.</param>
+    internal static string DescribeTaken(IOException exception, PlatformOptions options, ServiceRole role)
+    {
+        (int? Port, string Setting, string Option)[] ports =
+        [
+            (options.HttpPort ?? role.HttpPort, nameof(PlatformOptions.HttpPort), "--http-port"),
+            (options.GrpcPort ?? role.GrpcPort, nameof(PlatformOptions.GrpcPort), "--grpc-port"),
+            (options.OperatorHttpPort ?? role.OperatorHttpPort, nameof(PlatformOptions.OperatorHttpPort), "--operator-http-port"),
+            (options.OperatorGrpcPort ?? role.OperatorGrpcPort, nameof(PlatformOptions.OperatorGrpcPort), "--operator-grpc-port"),
+        ];
+        foreach ((int? port, string setting, string option) in ports)
+        {
+            string text = port?.ToString(CultureInfo.InvariantCulture) ?? "";
+            if (text.Length > 0 && exception.Message.Contains($":{text}:", StringComparison.Ordinal))
+            {
+                return $"another program has the port {text}: stop it, or choose another port with {option} ({PlatformOptions.Field(setting)})";
+            }
+        }
+        return exception.Message;
+    }
+
     /// <summary>Answers a call of another port's endpoint as if the endpoint did not exist.</summary>
     internal static void Use(WebApplication app) => app.Use((context, next) =>
     {

@@ -3,6 +3,7 @@ using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Brownian.Jobs.Records;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -38,10 +39,19 @@ public static class PlatformHost
                 return await HealthProbe.RunAsync(ReadSettings(CreateBuilder([])), role).ConfigureAwait(false);
             }
             WebApplication app = Build(args, role, add);
+            // The services are gone when the process ends.
             ProcessEnd end = app.Services.GetRequiredService<ProcessEnd>();
+            PlatformOptions options = app.Services.GetRequiredService<PlatformOptions>();
             await using (app.ConfigureAwait(false))
             {
-                await app.RunAsync().ConfigureAwait(false);
+                try
+                {
+                    await app.RunAsync().ConfigureAwait(false);
+                }
+                catch (IOException exception) when (exception.InnerException is AddressInUseException)
+                {
+                    throw new IOException(ListeningPorts.DescribeTaken(exception, options, role), exception);
+                }
             }
             if (end.Error is not { } error)
             {
@@ -108,6 +118,7 @@ public static class PlatformHost
             ((IDisposable)app).Dispose();
             throw;
         }
+        app.Use(next => context => JsonErrors.ExplainAsync(context, next));
         ListeningPorts.Use(app);
         app.MapHealthChecks("/health/live", Health(Live)).OnPort(ListeningPort.Any).Requires(Permission.None);
         app.MapHealthChecks("/health/ready", Health(Ready)).OnPort(ListeningPort.Any).Requires(Permission.None);

@@ -14,6 +14,7 @@ public sealed class T5Tokenizer
 {
     private const char WordStart = '▁';
 
+    private readonly int _unknownId;
     private readonly UnigramModel _model;
     private readonly PrecompiledCharsmap? _charsmap;
     private readonly AddedTokens _rawTokens;
@@ -25,6 +26,7 @@ public sealed class T5Tokenizer
         Window = files.Window;
         EndId = files.EndId;
         PadId = files.PadId;
+        _unknownId = files.UnknownId;
         _model = new UnigramModel(files.Pieces, files.UnknownId);
         _charsmap = files.Charsmap;
         _rawTokens = new AddedTokens(files.AddedTokens.Where(token => !token.IsNormalised).Select(token => (token.Content, token.Id)));
@@ -87,6 +89,27 @@ public sealed class T5Tokenizer
         ids[kept] = EndId;
         string? cut = kept == pieces.Count ? null : normalised[(kept == 0 ? 0 : pieces[kept - 1].End)..].Replace(WordStart, ' ').Trim();
         return (ids, kept + 1, cut);
+    }
+
+    /// <summary>
+    /// Returns the parts of a text that the vocabulary does not know, such as emoji or Chinese characters, and that all become one id; null when it
+    /// knows everything.
+    /// </summary>
+    /// <param name="text">Any text without lone surrogates.</param>
+    public string? UnknownIn(string text)
+    {
+        (string normalised, IReadOnlyList<Piece> pieces) = Split(text);
+        var unknown = new List<string>();
+        int start = 0;
+        foreach (Piece piece in pieces)
+        {
+            if (piece.Id == _unknownId)
+            {
+                unknown.Add(normalised[start..piece.End].Trim(WordStart));
+            }
+            start = piece.End;
+        }
+        return unknown.Count == 0 ? null : string.Join(' ', unknown.Distinct(StringComparer.Ordinal));
     }
 
     /// <summary>Splits a text into pieces, without the end.</summary>

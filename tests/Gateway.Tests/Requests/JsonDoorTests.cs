@@ -72,6 +72,30 @@ public sealed class JsonDoorTests : IAsyncLifetime
         Assert.NotEmpty(error["details"]![0]!["fieldViolations"]!.AsArray());
     }
 
+    [Theory]
+    [InlineData("GET", "/v1/nothing", null, HttpStatusCode.NotFound, "there is no call GET /v1/nothing at this port; calls begin with /v1/")]
+    [InlineData("GET", "/v1/workers", null, HttpStatusCode.NotFound, "there is no call GET /v1/workers at this port")]
+    [InlineData("PUT", "/v1/jobs", null, HttpStatusCode.NotFound, "there is no call PUT /v1/jobs at this port")]
+    [InlineData("POST", "/v1/jobs", "application/x-www-form-urlencoded", HttpStatusCode.UnsupportedMediaType,
+        "Content-Type: \"application/x-www-form-urlencoded\" is not allowed; allowed: the header Content-Type: application/json")]
+    [InlineData("POST", "/v1/jobs", null, HttpStatusCode.UnsupportedMediaType, "Content-Type: null is not allowed")]
+    [InlineData("POST", "/v1/jobs/x/cancel", null, HttpStatusCode.NotFound, "there is no job x")]
+    public async Task A_call_that_does_not_exist_or_has_another_content_is_explained(
+        string method, string path, string? type, HttpStatusCode status, string says)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (type is not null)
+        {
+            request.Content = new StringContent("prompt=x", new System.Net.Http.Headers.MediaTypeHeaderValue(type));
+        }
+
+        using HttpResponseMessage answer = await _node.Http.SendAsync(request, Stop);
+
+        Assert.Equal(status, answer.StatusCode);
+        Assert.StartsWith(
+            says, (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_schema_of_requests_is_served()
     {

@@ -142,8 +142,23 @@ public static class SchedulerCatalog
         {
             merged[option] = value;
         }
-        return descriptor.Create(SchedulerConfig.Resolve(descriptor, file, merged));
+        try
+        {
+            return descriptor.Create(SchedulerConfig.Resolve(descriptor, file, merged));
+        }
+        catch (FieldFaultException exception) when (name is not null)
+        {
+            // The caller chose the class, and never saw the model's file.
+            throw new FieldFaultException([.. exception.Faults.Select(fault => Chosen(fault, descriptor.ClassName))]);
+        }
     }
+
+    /// <summary>Returns a fault of a model's file as one of the class that the caller chose; any other fault as it is.</summary>
+    private static FieldFault Chosen(FieldFault fault, string className) =>
+        fault.Field.StartsWith(SchedulerConfig.FilePrefix, StringComparison.Ordinal)
+            ? new FieldFault(
+                "scheduler", $"{className} does not fit the model, whose {fault.Field[SchedulerConfig.FilePrefix.Length..]} {fault.Message}")
+            : fault;
 
     private static string? ClassName(JsonNode? node, string field) => node?.GetValueKind() switch
     {

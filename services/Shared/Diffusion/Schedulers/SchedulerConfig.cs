@@ -11,6 +11,9 @@ namespace Brownian.Diffusion.Schedulers;
 /// </summary>
 public sealed class SchedulerConfig
 {
+    /// <summary>The beginning of the names of fields of a model's file, in messages.</summary>
+    internal const string FilePrefix = "scheduler_config.json: ";
+
     private readonly Dictionary<string, object?> _values;
     private readonly Dictionary<string, JsonNode?> _carried;
 
@@ -42,7 +45,7 @@ public sealed class SchedulerConfig
         {
             if (descriptor.Find(name) is { } option)
             {
-                values[name] = Read(option, node, $"scheduler_config.json: {name}", faults);
+                values[name] = Read(option, node, FilePrefix + name, faults);
             }
             else if (!name.StartsWith('_'))
             {

@@ -39,8 +39,8 @@ public sealed record BenchmarkReport
     /// <summary>The time of a step beyond the graph's, in microseconds: the median of the differences of adjacent pairs.</summary>
     public required double OverheadMicroseconds { get; init; }
 
-    /// <summary>Median step over median bare step, minus one.</summary>
-    public double StepOverhead => Step.Median / BareStep.Median - 1;
+    /// <summary><see cref="OverheadMicroseconds"/> as a share of the median bare step.</summary>
+    public double StepOverhead => OverheadMicroseconds / BareStep.Median.TotalMicroseconds;
 
     /// <summary>Median image over median bare image, minus one.</summary>
     public double ImageOverhead => Image.Median / BareImage.Median - 1;

@@ -55,7 +55,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
     {
         var ids = new List<long[]>();
         var tokens = new List<int>();
-        string? cut = null;
+        string? cut = null, unknown = null;
         for (int i = 0; i < _clips.Count; i++)
         {
             (long[] own, string? left) = _clips[i].Tokenizer.EncodeWindow(i == 0 ? prompt.Text : prompt.Second ?? prompt.Text, _clips[i].Window);
@@ -76,8 +76,9 @@ public sealed class JointTextEncoder : ILocalTextEncoder
             (long[] own, int count, cut) = t5.Tokenizer.EncodeWindow(text, T5Window(prompt.Window));
             ids.Add(own);
             tokens.Add(count);
+            unknown = t5.Tokenizer.UnknownIn(text);
         }
-        return new TokenizedPrompt(ids, cut, prompt.ClipSkip) { Tokens = tokens, Window = T5Window(prompt.Window) };
+        return new TokenizedPrompt(ids, cut, prompt.ClipSkip) { Tokens = tokens, Window = T5Window(prompt.Window), Unknown = unknown };
     }
 
     /// <inheritdoc/>

@@ -14,6 +14,9 @@ public sealed record TokenizedPrompt(IReadOnlyList<long[]> Ids, string? Cut, int
     /// <summary>For each encoder the number of its ids that are not padding; empty when the caller does not need it.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [];
 
+    /// <summary>The characters that T5's vocabulary does not know, which have no effect; null for none.</summary>
+    public string? Unknown { get; init; }
+
     /// <summary>T5's window; null without one.</summary>
     public int? Window { get; init; }
 

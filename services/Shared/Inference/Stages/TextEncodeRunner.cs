@@ -53,9 +53,15 @@ public sealed class TextEncodeRunner(IEngines engines) : IStageRunner
         foreach ((string output, TextEncoding encoding) in encodings)
         {
             context.Trace(output, encoding);
+            string what = output.StartsWith("negative", StringComparison.Ordinal) ? "negative prompt" : "prompt";
+            if (encoding.Prompt.Unknown is { } unknown && context.Kept(output) == 0)
+            {
+                await context.WarnAsync(
+                    $"the {what} has characters that the model's text encoder does not know, and that have no effect: {unknown}",
+                    cancellationToken).ConfigureAwait(false);
+            }
             if (encoding.Prompt.Cut is { } cut && context.Kept(output) == 0)
             {
-                string what = output.StartsWith("negative", StringComparison.Ordinal) ? "negative prompt" : "prompt";
                 await context.WarnAsync(
                     $"the {what} is longer than {encoding.Prompt.Window ?? encoding.Prompt.Ids[0].Length} tokens; this was cut: \"{cut}\"",
                     cancellationToken).ConfigureAwait(false);

@@ -71,6 +71,7 @@ public static class TextMessages
             Pooled = encoding.Features.Pooled?.ToMessage(),
             Mask = encoding.Features.Mask?.ToMessage(),
             Cut = prompt.Cut ?? "",
+            Unknown = prompt.Unknown ?? "",
             Chunks = prompt.Chunks,
             Window = prompt.Window ?? 0,
         };
