@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 using Brownian.Cli.Commands;
 using Brownian.Cli.Remote;
 using Brownian.Formats.Files;
@@ -86,13 +85,6 @@ internal static class CommandLineProgram
         return exitCode;
     }
 
-    private static string HelpHint(ParseResult parsed)
-    {
-        var names = new List<string>();
-        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
-        {
-            names.Insert(0, command.Command is RootCommand ? "brownian" : command.Command.Name);
-        }
-        return $" (\"{string.Join(' ', names)} --help\" lists what is allowed)";
-    }
+    private static string HelpHint(ParseResult parsed) =>
+        $" (\"{CommandHelp.PathOf(parsed.CommandResult.Command)} --help\" lists what is allowed)";
 }

@@ -8,6 +8,7 @@ using System.Text.Json.Nodes;
 using Brownian.Adapters;
 using Brownian.Cli.Settings;
 using Brownian.Formats.Files;
+using Brownian.Hosting;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
 using Brownian.Models.Devices;
@@ -22,7 +23,10 @@ internal static class DoctorCommand
     private const string Good = "ok", Bad = "problem", Note = "note";
 
     /// <summary>The ports of <c>brownian serve</c>.</summary>
-    private static readonly int[] Ports = [5080, 5081, 5082, 5083];
+    private static readonly int[] Ports =
+    [
+        ServiceRole.Gateway.HttpPort, ServiceRole.Gateway.GrpcPort, ServiceRole.Gateway.OperatorHttpPort, ServiceRole.Gateway.OperatorGrpcPort!.Value,
+    ];
 
     /// <summary>Creates the command.</summary>
     public static Command Create()

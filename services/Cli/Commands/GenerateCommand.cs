@@ -497,7 +497,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         string[] known = [.. RequestSchema.All.Select(field => field.Name)];
         JsonObject whole = Without(
             requested, (name, _) => RequestSchema.Find(name) is null,
-            name => $"is not a field of a request{OtherNames.Hint(name, known)}; known: {string.Join(", ", known)}", faults);
+            name => OtherNames.DescribeUnknown(name, known), faults);
         try
         {
             return RequestMessage.Read(whole);

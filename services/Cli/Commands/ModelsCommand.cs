@@ -30,7 +30,11 @@ internal static class ModelsCommand
             string[][] rows =
             [
                 ["NAME", "FAMILY", "SIZE", "PRECISION", "DISK", "LICENCE", "FOLDER"],
-                .. catalog.List().Select(model => Row(model.Name, model.Folder)), .. catalog.ListCascades().Select(model => CascadeRow(model.Folder)),
+                .. catalog.List().Select(model => Row(
+                    model.Name == ModelCatalog.DefaultModel ? model.Name + " (default)" : model.Name, model.Folder,
+                    () => CellsOf(ModelFolder.Open(model.Folder)))),
+                .. catalog.ListCascades().Select(cascade => Row(
+                    cascade.Name, cascade.Folder, () => [Cascade.Family, "-", "-", "-", LicenceOf(Cascade.Open(cascade.Folder).License)])),
             ];
             foreach (string line in TextTable.Lines(rows))
             {
@@ -41,40 +45,35 @@ internal static class ModelsCommand
         return command;
     }
 
-    private static string[] Row(string name, string folder)
+    /// <summary>Returns the row of a folder.</summary>
+    /// <param name="name">The first cell.</param>
+    /// <param name="folder">The last cell.</param>
+    /// <param name="read">Returns the cells between them.</param>
+    private static string[] Row(string name, string folder, Func<string[]> read)
     {
-        string shown = name == ModelCatalog.DefaultModel ? name + " (default)" : name;
         try
         {
-            var model = ModelFolder.Open(folder);
-            ModelFacts facts = ModelFamilies.Read(model);
-            string size = ModelFamilies.Upscales(facts) || facts.SampleSize == 0 ? "any"
-                : string.Create(CultureInfo.InvariantCulture, $"{facts.SampleSize * (facts.Scale ?? 1)}x{facts.SampleSize * (facts.Scale ?? 1)}");
-            return
-            [
-                shown, ModelFamilies.NameOf(facts), size, PrecisionOf(model), Gigabytes(model.Graphs.Values.Sum(graph => graph.Bytes)),
-                TextTable.Cut(model.Manifest.License ?? "-", MaxLicense), folder,
-            ];
-        }
-        catch (ModelException exception)
-        {
-            return [shown, TextTable.Cut(exception.Message, MaxFault), "-", "-", "-", "-", folder];
-        }
-    }
-
-    private static string[] CascadeRow(string folder)
-    {
-        string name = Path.GetFileName(folder);
-        try
-        {
-            var cascade = Cascade.Open(folder);
-            return [name, Cascade.Family, "-", "-", "-", TextTable.Cut(cascade.License ?? "-", MaxLicense), folder];
+            return [name, .. read(), folder];
         }
         catch (ModelException exception)
         {
             return [name, TextTable.Cut(exception.Message, MaxFault), "-", "-", "-", "-", folder];
         }
     }
+
+    private static string[] CellsOf(ModelFolder model)
+    {
+        ModelFacts facts = ModelFamilies.Read(model);
+        int side = facts.SampleSize * (facts.Scale ?? 1);
+        string size = ModelFamilies.Upscales(facts) || side == 0 ? "any" : string.Create(CultureInfo.InvariantCulture, $"{side}x{side}");
+        return
+        [
+            ModelFamilies.NameOf(facts), size, PrecisionOf(model), Gigabytes(model.Graphs.Values.Sum(graph => graph.Bytes)),
+            LicenceOf(model.Manifest.License),
+        ];
+    }
+
+    private static string LicenceOf(string? license) => TextTable.Cut(license ?? "-", MaxLicense);
 
     /// <summary>Returns how the weights of the largest graph are stored.</summary>
     private static string PrecisionOf(ModelFolder model)

@@ -30,6 +30,17 @@ internal static class CommandHelp
         return command;
     }
 
+    /// <summary>Returns the words by which a command is called, such as "brownian models list".</summary>
+    public static string PathOf(Command command)
+    {
+        var names = new List<string>();
+        for (Symbol? symbol = command; symbol is Command parent; symbol = symbol.Parents.FirstOrDefault())
+        {
+            names.Insert(0, parent is RootCommand ? "brownian" : parent.Name);
+        }
+        return string.Join(' ', names);
+    }
+
     /// <summary>Returns a command's examples.</summary>
     public static IReadOnlyList<string> ExamplesOf(Command command) => Examples.TryGetValue(command, out string[]? lines) ? lines : [];
 }

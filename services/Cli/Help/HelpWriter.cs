@@ -80,14 +80,10 @@ internal sealed class HelpWriter(TextWriter output)
 
     private static string Usage(Command command)
     {
-        var names = new List<string>();
-        for (Symbol? symbol = command; symbol is Command parent; symbol = symbol.Parents.FirstOrDefault())
-        {
-            names.Insert(0, parent is RootCommand ? "brownian" : parent.Name);
-        }
         string[] parts =
         [
-            .. names, .. command.Arguments.Select(argument => argument.Arity.MinimumNumberOfValues == 0 ? $"[{argument.Name}]" : argument.Name),
+            CommandHelp.PathOf(command),
+            .. command.Arguments.Select(argument => argument.Arity.MinimumNumberOfValues == 0 ? $"[{argument.Name}]" : argument.Name),
             .. command.Subcommands.Count > 0 ? (string[])["COMMAND"] : [],
             .. command.Options.Any(option => option is not HelpOption) ? (string[])["[options]"] : [],
         ];

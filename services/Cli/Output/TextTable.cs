@@ -1,6 +1,6 @@
 namespace Brownian.Cli.Output;
 
-/// <summary>Formats rows as columns of text.</summary>
+/// <summary>Formats rows as columns of text, each as wide as its longest cell.</summary>
 internal static class TextTable
 {
     /// <summary>Returns the lines of a table.</summary>

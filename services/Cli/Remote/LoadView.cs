@@ -1,3 +1,4 @@
+using Brownian.Cli.Output;
 using Brownian.V1;
 
 namespace Brownian.Cli.Remote;
@@ -46,14 +47,11 @@ internal static class LoadView
         ];
     }
 
-    /// <summary>Returns the lines of a table whose columns are as wide as their longest cell, or one line when it has no rows.</summary>
+    /// <summary>Returns the lines of a table, or one line when it has no rows.</summary>
     private static IEnumerable<string> Table(string[] header, IEnumerable<string[]> rows, string none)
     {
         string[][] all = [header, .. rows];
-        int[] widths = [.. header.Select((_, column) => all.Max(row => row[column].Length))];
-        return all.Length == 1
-            ? [none]
-            : all.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        return all.Length == 1 ? [none] : TextTable.Lines(all);
     }
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

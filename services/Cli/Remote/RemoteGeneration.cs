@@ -61,14 +61,15 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
                     break;
                 // Decoding reports progress too, which is not shown. A direct call does not report a stage's kind, but its name is the same.
                 case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(update.Progress.Stage, update.Progress.Stage) == StageKind.Denoise:
+                    (int step, int steps) = StepOf(update.Progress);
                     progress.Report(new DenoiseProgress(
                         update.Progress.Picture, update.Progress.Evaluation, update.Progress.Evaluations,
                         kinds.Values.Count(kind => kind == StageKind.Denoise) > 1
                             ? update.Progress.Stage
                             : "")
                     {
-                        Step = StepOf(update.Progress).Step,
-                        Steps = StepOf(update.Progress).Steps,
+                        Step = step,
+                        Steps = steps,
                     });
                     break;
                 case JobEvent.EventOneofCase.Warning:

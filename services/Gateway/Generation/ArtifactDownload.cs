@@ -4,8 +4,6 @@ using Brownian.Hosting;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Brownian.Jobs.Services;
-using Google.Protobuf.WellKnownTypes;
-using Google.Rpc;
 using Grpc.Core;
 
 namespace Brownian.Gateway.Generation;
@@ -16,7 +14,7 @@ internal static partial class ArtifactDownload
     private const string InvalidLink = "the link is not valid, or has expired; ask its owner for a new one";
 
     /// <summary>Returns the message about an image that does not exist, or is another tenant's.</summary>
-    public static string Missing(string id) => $"there is no artifact {(id.Length <= 64 ? id : id[..64] + "...")}";
+    public static string Missing(string id) => $"there is no artifact {GivenId.Shown(id)}";
 
     /// <summary>
     /// Responds with a file of the caller's tenant; with 404 when it does not exist, with 400 for query parameters, and with 503 while a store is
@@ -76,8 +74,7 @@ internal static partial class ArtifactDownload
     private static Task UnavailableAsync(string id, PlatformUnavailableException exception, ILogger logger, HttpContext context)
     {
         DownloadUnavailable(logger, id, exception.Details);
-        var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
-        return Answers.RefuseAsync(context, StatusCode.Unavailable, exception.Message, again);
+        return Answers.RefuseAsync(context, exception);
     }
 
     [LoggerMessage(EventId = 101, EventName = "DownloadUnavailable", Level = LogLevel.Warning,

@@ -250,7 +250,7 @@ public sealed partial class GenerationService(
     {
         if (!IsId(id))
         {
-            throw new KeyNotFoundException(id.Length <= 64 ? id : id[..64] + "...");
+            throw new KeyNotFoundException(GivenId.Shown(id));
         }
     }
 

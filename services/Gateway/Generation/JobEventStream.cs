@@ -5,8 +5,6 @@ using Brownian.Jobs;
 using Brownian.Jobs.Services;
 using Brownian.V1;
 using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
-using Google.Rpc;
 using Grpc.Core;
 using HttpResponse = Microsoft.AspNetCore.Http.HttpResponse;
 
@@ -41,9 +39,9 @@ internal static class JobEventStream
         IAsyncEnumerator<JobEvent> events;
         try
         {
-            if (id.Length > 64 || await jobs.FindAsync(tenant, id, either.Token) is not { } job)
+            if (id.Length > GivenId.MaxShown || await jobs.FindAsync(tenant, id, either.Token) is not { } job)
             {
-                await Answers.RefuseAsync(context, StatusCode.NotFound, $"there is no job {(id.Length <= 64 ? id : id[..64] + "...")}");
+                await Answers.RefuseAsync(context, StatusCode.NotFound, $"there is no job {GivenId.Shown(id)}");
                 return;
             }
             if (after > 0 && job.Record.HasEnded && job.Record.LastEvent <= after)
@@ -55,8 +53,7 @@ internal static class JobEventStream
         }
         catch (PlatformUnavailableException exception)
         {
-            var again = new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) };
-            await Answers.RefuseAsync(context, StatusCode.Unavailable, exception.Message, again);
+            await Answers.RefuseAsync(context, exception);
             return;
         }
         await using (events)

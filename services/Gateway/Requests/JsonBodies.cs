@@ -52,18 +52,15 @@ internal static class JsonBodies
                 byte[] body = ToUtf8(await ReadBodyAsync(context), type);
                 // Calls whose fields are all in their path may have an empty body.
                 body = body.Length == 0 && !isSubmission ? Empty : body;
-                if (isSubmission || body.Length > 0)
+                JsonObject json = RequestJson.Parse(body);
+                if (isSubmission)
                 {
-                    JsonObject json = RequestJson.Parse(body);
-                    if (isSubmission)
-                    {
-                        context.Features.Set(RequestMessage.Read(json, context.RequestServices.GetRequiredService<JobService>().Now));
-                        body = Empty;
-                    }
-                    else
-                    {
-                        body = Checked(json, body, call.MethodDescriptor.InputType);
-                    }
+                    context.Features.Set(RequestMessage.Read(json, context.RequestServices.GetRequiredService<JobService>().Now));
+                    body = Empty;
+                }
+                else
+                {
+                    body = Checked(json, body, call.MethodDescriptor.InputType);
                 }
                 context.Request.Body = new MemoryStream(body);
                 context.Request.ContentLength = body.Length;

@@ -1,8 +1,6 @@
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Brownian.Jobs.Telemetry;
-using Google.Protobuf.WellKnownTypes;
-using Google.Rpc;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -77,9 +75,7 @@ internal sealed class AccessGuard(
         catch (PlatformUnavailableException exception)
         {
             PlatformLog.CallUnavailable(logger, context.Request.Path, exception.Details);
-            await Answers.RefuseAsync(
-                context, StatusCode.Unavailable, exception.Message,
-                new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) }).ConfigureAwait(false);
+            await Answers.RefuseAsync(context, exception).ConfigureAwait(false);
             return;
         }
         await limits.RunAsync(context, caller!, next).ConfigureAwait(false);

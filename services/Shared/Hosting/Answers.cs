@@ -1,3 +1,4 @@
+using Brownian.Jobs;
 using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
@@ -44,6 +45,11 @@ public static class Answers
         }
         return JsonErrors.WriteAsync(context, HttpStatusOf(code), code, message, details);
     }
+
+    /// <summary>Refuses a call because a server cannot be reached, with the time after which it can be repeated.</summary>
+    public static Task RefuseAsync(HttpContext context, PlatformUnavailableException exception) => RefuseAsync(
+        context, StatusCode.Unavailable, exception.Message,
+        new RetryInfo { RetryDelay = Duration.FromTimeSpan(PlatformUnavailableException.RetryAfter) });
 
     /// <summary>Sets the header Retry-After, in whole seconds.</summary>
     public static void SetRetryAfter(Microsoft.AspNetCore.Http.HttpResponse response, RetryInfo again) =>

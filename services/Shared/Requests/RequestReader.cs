@@ -22,8 +22,7 @@ public static class RequestReader
     {
         var faults = new List<FieldFault>();
         faults.AddRange(json.Select(field => field.Key).Where(name => RequestSchema.Find(name) is null)
-            .Select(name => new FieldFault(
-                name, $"is not a field of a request{OtherNames.Hint(name, KnownNames)}; known: {string.Join(", ", KnownNames)}")));
+            .Select(name => new FieldFault(name, OtherNames.DescribeUnknown(name, KnownNames))));
         // Stage blocks are allowed in cascades only; faults inside them are reported along with their presence here.
         RequestSchema.Stages.Read(json, "", faults);
         var request = (GenerationRequest)RequestSchema.Request.Read(json, "", faults);
@@ -147,7 +146,7 @@ public static class RequestReader
             {
                 string where = RequestSchema.Is(name, FieldScope.Stage) ? $"belongs to a stage; allowed: within {string.Join(", ", blocks)}"
                     : RequestSchema.Find(name) is not null ? "is not supported by cascades"
-                    : $"is not a field of a request{OtherNames.Hint(name, known)}; known: {string.Join(", ", known)}";
+                    : OtherNames.DescribeUnknown(name, known);
                 faults.Add(new FieldFault(name, where));
             }
         }
@@ -180,8 +179,7 @@ public static class RequestReader
             else
             {
                 IReadOnlyCollection<string> known = [.. RequestSchema.NamesIn(scope)];
-                faults.Add(new FieldFault(
-                    $"{path}.{name}", $"is not a field of {owner}{OtherNames.Hint(name, known)}; known: {string.Join(", ", known)}"));
+                faults.Add(new FieldFault($"{path}.{name}", OtherNames.DescribeUnknown(name, known, owner)));
             }
         }
     }

@@ -70,12 +70,8 @@ public sealed class T5Tokenizer
     /// <summary>Returns a text's ids for a window: truncated with the end id last, or padded with <see cref="PadId"/>.</summary>
     /// <param name="text">Any text without lone surrogates.</param>
     /// <param name="window">The number of ids, at least 1.</param>
-    /// <returns>
-    /// The ids, <c>[window]</c>; the number of leading ids that are the text's and the end, for which the attention mask is 1; and the text of the
-    /// truncated ones, as far as normalisation preserved it, or null.
-    /// </returns>
     /// <exception cref="ArgumentException">The text contains a lone surrogate.</exception>
-    public (long[] Ids, int Tokens, string? Cut) EncodeWindow(string text, int window)
+    public T5Window EncodeWindow(string text, int window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 1);
         (string normalised, IReadOnlyList<Piece> pieces) = Split(text);
@@ -88,17 +84,12 @@ public sealed class T5Tokenizer
         }
         ids[kept] = EndId;
         string? cut = kept == pieces.Count ? null : normalised[(kept == 0 ? 0 : pieces[kept - 1].End)..].Replace(WordStart, ' ').Trim();
-        return (ids, kept + 1, cut);
+        return new T5Window(ids, kept + 1, cut) { Unknown = UnknownIn(normalised, pieces) };
     }
 
-    /// <summary>
-    /// Returns the parts of a text that the vocabulary does not know, such as emoji or Chinese characters, and that all become one id; null when it
-    /// knows everything.
-    /// </summary>
-    /// <param name="text">Any text without lone surrogates.</param>
-    public string? UnknownIn(string text)
+    /// <inheritdoc cref="T5Window.Unknown"/>
+    private string? UnknownIn(string normalised, IReadOnlyList<Piece> pieces)
     {
-        (string normalised, IReadOnlyList<Piece> pieces) = Split(text);
         var unknown = new List<string>();
         int start = 0;
         foreach (Piece piece in pieces)

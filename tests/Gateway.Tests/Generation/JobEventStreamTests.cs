@@ -3,31 +3,13 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Text.Json.Nodes;
-using Brownian.Hosting;
+using Brownian.Gateway.Tests.Requests;
 
 namespace Brownian.Gateway.Tests.Generation;
 
 /// <summary>The events of a job in the way of a browser's EventSource, and the end of a job by DELETE.</summary>
-public sealed class JobEventStreamTests : IAsyncLifetime
+public sealed class JobEventStreamTests : JsonCalls
 {
-    private readonly Stubs _stubs = new();
-    private string _model = "";
-    private Node _node = null!;
-
-    private static CancellationToken Stop => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _model = _stubs.Add();
-        _node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(_model), "Ephemeral=true"]);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _node.DisposeAsync();
-        _stubs.Dispose();
-    }
-
     [Fact]
     public async Task A_stream_begins_with_a_snapshot_and_ends_with_the_job_and_continues_after_the_last_id()
     {
@@ -68,19 +50,19 @@ public sealed class JobEventStreamTests : IAsyncLifetime
     public async Task DELETE_cancels_a_job()
     {
         string id = await SubmitAsync(1000, "euler");
-        using HttpResponseMessage answer = await _node.Http.DeleteAsync($"/v1/jobs/{id}", Stop);
+        using HttpResponseMessage answer = await Node.Http.DeleteAsync($"/v1/jobs/{id}", Stop);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         JsonNode cancelled = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
         Assert.True((bool)cancelled["cancelled"]!);
         Assert.Equal("cancelled", (await ReadAsync(id, null))[^1].EventType);
-        using HttpResponseMessage missing = await _node.Http.DeleteAsync("/v1/jobs/x", Stop);
+        using HttpResponseMessage missing = await Node.Http.DeleteAsync("/v1/jobs/x", Stop);
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
     }
 
     private async Task<string> SubmitAsync(int steps, string scheduler)
     {
-        using HttpResponseMessage answer = await _node.Http.PostAsJsonAsync(
-            "/v1/jobs", new { prompt = "x", model = _model, seed = 1, steps, scheduler, guidance_scale = 1, width = 64, height = 64 }, Stop);
+        using HttpResponseMessage answer = await Node.Http.PostAsJsonAsync(
+            "/v1/jobs", new { prompt = "x", model = Model, seed = 1, steps, scheduler, guidance_scale = 1, width = 64, height = 64 }, Stop);
         JsonNode job = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
         Assert.True(answer.IsSuccessStatusCode, job.ToJsonString());
         return (string)job["id"]!;
@@ -93,7 +75,7 @@ public sealed class JobEventStreamTests : IAsyncLifetime
         {
             request.Headers.Add("Last-Event-ID", last);
         }
-        return _node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        return Node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
     }
 
     private async Task<List<SseItem<JsonNode>>> ReadAsync(string id, string? last)

@@ -2,32 +2,13 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
-using Brownian.Hosting;
 using Brownian.Requests;
 
 namespace Brownian.Gateway.Tests.Requests;
 
 /// <summary>Query parameters and bodies of calls in JSON, and the answers that no service gives.</summary>
-public sealed class JsonDoorTests : IAsyncLifetime
+public sealed class JsonDoorTests : JsonCalls
 {
-    private readonly Stubs _stubs = new();
-    private string _model = "";
-    private Node _node = null!;
-
-    private static CancellationToken Stop => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _model = _stubs.Add();
-        _node = await Node.StartAsync(Node.Everything, ServiceRole.Gateway, [.. _stubs.Settings(_model), "Ephemeral=true"]);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _node.DisposeAsync();
-        _stubs.Dispose();
-    }
-
     [Fact]
     public async Task Jobs_are_listed_by_their_labels()
     {
@@ -36,7 +17,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
 
         Assert.Equal([fruit], await IdsAsync("/v1/jobs?labels.album=fruit"));
         Assert.Equal([fruit], await IdsAsync("/v1/jobs?labels.album=fruit&labels.a.b=c"));
-        Assert.Equal([other], await IdsAsync("/v1/jobs?labels.album=birds&page_size=10&model=" + _model));
+        Assert.Equal([other], await IdsAsync("/v1/jobs?labels.album=birds&page_size=10&model=" + Model));
         Assert.Empty(await IdsAsync("/v1/jobs?labels.album=x"));
         Assert.Equal([other, fruit], await IdsAsync("/v1/jobs?pageSize=10"));
         string[] states = ["JOB_STATE_QUEUED", "queued", "running", "done"];
@@ -64,7 +45,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
             request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
         }
 
-        using HttpResponseMessage answer = await _node.Http.SendAsync(request, Stop);
+        using HttpResponseMessage answer = await Node.Http.SendAsync(request, Stop);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
@@ -89,7 +70,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
             request.Content = new StringContent("prompt=x", new System.Net.Http.Headers.MediaTypeHeaderValue(type));
         }
 
-        using HttpResponseMessage answer = await _node.Http.SendAsync(request, Stop);
+        using HttpResponseMessage answer = await Node.Http.SendAsync(request, Stop);
 
         Assert.Equal(status, answer.StatusCode);
         Assert.StartsWith(
@@ -99,7 +80,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task The_schema_of_requests_is_served()
     {
-        using HttpResponseMessage answer = await _node.Http.GetAsync("/v1/request.schema.json", Stop);
+        using HttpResponseMessage answer = await Node.Http.GetAsync("/v1/request.schema.json", Stop);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("application/schema+json", answer.Content.Headers.ContentType?.MediaType);
@@ -109,7 +90,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task Fields_of_another_type_out_of_range_or_unknown_are_refused_together()
     {
-        using HttpResponseMessage answer = await _node.Http.PostAsync(
+        using HttpResponseMessage answer = await Node.Http.PostAsync(
             "/v1/jobs", new StringContent("""{"prompt": 7, "steps": 0, "labels": {"a": 1}, "nonsense": 1}""", Encoding.UTF8, "application/json"),
             Stop);
 
@@ -132,8 +113,8 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [InlineData("""{"prompt": "x", "control_image": 5}""", "control_image")]
     public async Task A_value_of_a_wrong_type_neither_invents_nor_doubles_nor_hides_faults(string body, params string[] fields)
     {
-        using HttpResponseMessage answer = await _node.Http.PostAsync(
-            "/v1/jobs", new StringContent(body.Replace("MODEL", _model, StringComparison.Ordinal), Encoding.UTF8, "application/json"), Stop);
+        using HttpResponseMessage answer = await Node.Http.PostAsync(
+            "/v1/jobs", new StringContent(body.Replace("MODEL", Model, StringComparison.Ordinal), Encoding.UTF8, "application/json"), Stop);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
@@ -145,7 +126,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task A_missing_artifact_is_named_in_the_refusal()
     {
-        using HttpResponseMessage answer = await _node.Http.GetAsync("/v1/artifacts/0123456789abcdef0123456789abcdef-0", Stop);
+        using HttpResponseMessage answer = await Node.Http.GetAsync("/v1/artifacts/0123456789abcdef0123456789abcdef-0", Stop);
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         JsonNode error = (await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!;
@@ -162,7 +143,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
         Assert.Equal("9007199254740993", request["subseed"]!.ToString());
 
         using HttpResponseMessage again =
-            await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
+            await Node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
 
         Assert.True(again.IsSuccessStatusCode, await again.Content.ReadAsStringAsync(Stop));
         string second = (string)(await again.Content.ReadFromJsonAsync<JsonNode>(Stop))!["id"]!;
@@ -179,11 +160,11 @@ public sealed class JsonDoorTests : IAsyncLifetime
         byte[] body =
         [
             .. text.GetPreamble(),
-            .. text.GetBytes($$"""{"prompt": "caf{{'\u00E9'}} a", "model": "{{_model}}", "width": 32, "height": 32, "steps": 2}""")
+            .. text.GetBytes($$"""{"prompt": "caf{{'\u00E9'}} a", "model": "{{Model}}", "width": 32, "height": 32, "steps": 2}""")
         ];
         using var content = new ByteArrayContent(body) { Headers = { { "Content-Type", "application/json" } } };
 
-        using HttpResponseMessage answer = await _node.Http.PostAsync("/v1/jobs", content, Stop);
+        using HttpResponseMessage answer = await Node.Http.PostAsync("/v1/jobs", content, Stop);
 
         Assert.Equal(status, answer.StatusCode);
         if (says.Length > 0)
@@ -204,7 +185,7 @@ public sealed class JsonDoorTests : IAsyncLifetime
         using var content =
             new ByteArrayContent([.. text.GetPreamble(), .. text.GetBytes(body)]) { Headers = { { "Content-Type", "application/json" } } };
 
-        using HttpResponseMessage answer = await _node.Http.PostAsync(path, content, Stop);
+        using HttpResponseMessage answer = await Node.Http.PostAsync(path, content, Stop);
 
         string message = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"]!;
         Assert.StartsWith(says, message, StringComparison.Ordinal);
@@ -214,9 +195,9 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task A_value_that_is_not_allowed_is_quoted_unchanged()
     {
-        using HttpResponseMessage answer = await _node.Http.PostAsync(
+        using HttpResponseMessage answer = await Node.Http.PostAsync(
             "/v1/jobs",
-            new StringContent($$"""{"prompt": "a", "model": "{{_model}}", "steps": "caf\u00E9 +1 <b>"}""", Encoding.UTF8, "application/json"), Stop);
+            new StringContent($$"""{"prompt": "a", "model": "{{Model}}", "steps": "caf\u00E9 +1 <b>"}""", Encoding.UTF8, "application/json"), Stop);
 
         Assert.StartsWith(
             "steps: \"caf\u00E9 +1 <b>\" is not allowed", (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"],
@@ -230,8 +211,8 @@ public sealed class JsonDoorTests : IAsyncLifetime
         byte[] file =
             [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. new[] { 1, 2, float.NaN, 4 }.SelectMany(BitConverter.GetBytes)];
 
-        using HttpResponseMessage answer = await _node.Http.PostAsJsonAsync(
-            "/v1/jobs", new { prompt = "a", model = _model, init_latents = "data:application/octet-stream;base64," + Convert.ToBase64String(file) },
+        using HttpResponseMessage answer = await Node.Http.PostAsJsonAsync(
+            "/v1/jobs", new { prompt = "a", model = Model, init_latents = "data:application/octet-stream;base64," + Convert.ToBase64String(file) },
             Stop);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
@@ -243,10 +224,10 @@ public sealed class JsonDoorTests : IAsyncLifetime
     [Fact]
     public async Task Times_in_refusals_are_written_in_UTC()
     {
-        using HttpResponseMessage answer = await _node.Http.PostAsync(
+        using HttpResponseMessage answer = await Node.Http.PostAsync(
             "/v1/jobs",
             new StringContent(
-                $$"""{"prompt": "a", "model": "{{_model}}", "deadline": "2020-01-31T12:00:00.5+02:00"}""", Encoding.UTF8, "application/json"),
+                $$"""{"prompt": "a", "model": "{{Model}}", "deadline": "2020-01-31T12:00:00.5+02:00"}""", Encoding.UTF8, "application/json"),
             Stop);
 
         string message = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"]!;
@@ -257,19 +238,19 @@ public sealed class JsonDoorTests : IAsyncLifetime
     private async Task<string> SubmitAsync(string fields)
     {
         JsonObject request = JsonNode.Parse(fields)!.AsObject();
-        foreach ((string name, JsonNode value) in ((string, JsonNode)[])[("prompt", "a b"), ("model", _model), ("width", 32), ("height", 32),
+        foreach ((string name, JsonNode value) in ((string, JsonNode)[])[("prompt", "a b"), ("model", Model), ("width", 32), ("height", 32),
             ("steps", 2)])
         {
             request[name] = value;
         }
         using HttpResponseMessage answer =
-            await _node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
+            await Node.Http.PostAsync("/v1/jobs", new StringContent(request.ToJsonString(), Encoding.UTF8, "application/json"), Stop);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Stop));
         return (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["id"]!;
     }
 
-    private async Task<JsonNode> JobAsync(string id) => (await _node.Http.GetFromJsonAsync<JsonNode>("/v1/jobs/" + id, Stop))!;
+    private async Task<JsonNode> JobAsync(string id) => (await Node.Http.GetFromJsonAsync<JsonNode>("/v1/jobs/" + id, Stop))!;
 
     private async Task<string[]> IdsAsync(string path) =>
-        [.. ((await _node.Http.GetFromJsonAsync<JsonNode>(path, Stop))!["jobs"]?.AsArray() ?? []).Select(job => (string)job!["id"]!)];
+        [.. ((await Node.Http.GetFromJsonAsync<JsonNode>(path, Stop))!["jobs"]?.AsArray() ?? []).Select(job => (string)job!["id"]!)];
 }

@@ -57,40 +57,25 @@ public sealed record TrialRequest(ResolvedRequest Request, IReadOnlyDictionary<s
         {
             small /= 2;
         }
+        // Models of one size refuse another, and some refuse to be told theirs. A made picture has its side, and nothing else tells it.
+        (int Side, bool IsStated)[] drawn = [(small, true), (small, false), (usual, false)], given = [(small, false), (usual, false)];
+        var pictures = new Dictionary<int, byte[]>();
         FieldFaultException? first = null;
         foreach ((string[] fields, string? task) in Inputs)
         {
             foreach (string[] stepFields in StepFields)
             {
-                // Models of one size refuse another, and some refuse to be told theirs.
-                foreach ((int side, bool isStated) in ((int, bool)[])[(small, true), (small, false), (usual, false)])
+                foreach ((int side, bool isStated) in fields.Contains(InitImage) ? given : drawn)
                 {
-                    var request = new JsonObject();
-                    if (stepFields.Length > 0)
-                    {
-                        request["seed"] = seed;
-                    }
-                    if (task is not null)
-                    {
-                        request[Task] = task;
-                    }
-                    if (fields.Contains(Prompt))
-                    {
-                        request[Prompt] = prompt;
-                    }
-                    foreach (string field in stepFields)
-                    {
-                        request[field] = field == Strength ? TrialStrength : steps;
-                    }
-                    bool takesImage = fields.Contains(InitImage);
-                    if (isStated && !takesImage)
+                    JsonObject request = Build(fields, task, stepFields, prompt, seed, steps);
+                    if (isStated)
                     {
                         request["width"] = side;
                         request["height"] = side;
                     }
                     try
                     {
-                        return Try(model, request, takesImage ? side : null, fields.Contains(Mask));
+                        return Try(model, request, fields, side, pictures);
                     }
                     catch (FieldFaultException exception)
                     {
@@ -102,26 +87,56 @@ public sealed record TrialRequest(ResolvedRequest Request, IReadOnlyDictionary<s
         throw first!;
     }
 
-    private static TrialRequest Try(ModelCard model, JsonObject request, int? imageSide, bool takesMask)
+    private static JsonObject Build(string[] fields, string? task, string[] stepFields, string prompt, ulong seed, int steps)
+    {
+        var request = new JsonObject();
+        if (stepFields.Length > 0)
+        {
+            request["seed"] = seed;
+        }
+        if (task is not null)
+        {
+            request[Task] = task;
+        }
+        if (fields.Contains(Prompt))
+        {
+            request[Prompt] = prompt;
+        }
+        foreach (string field in stepFields)
+        {
+            request[field] = field == Strength ? TrialStrength : steps;
+        }
+        return request;
+    }
+
+    private static TrialRequest Try(ModelCard model, JsonObject request, string[] fields, int side, Dictionary<int, byte[]> pictures)
     {
         var files = new Dictionary<string, ReadOnlyMemory<byte>>();
         var images = new RequestImages();
-        if (imageSide is { } side)
+        if (fields.Contains(InitImage))
         {
-            images = images with { InitImage = Add(InitImage, side, PictureOf) };
-            images = takesMask ? images with { Mask = Add(Mask, side, MaskOf) } : images;
+            if (!pictures.TryGetValue(side, out byte[]? picture))
+            {
+                pictures[side] = picture = FileOf(PictureOf(side));
+            }
+            images = images with { InitImage = Add(InitImage, picture) };
+        }
+        if (fields.Contains(Mask))
+        {
+            images = images with { Mask = Add(Mask, FileOf(MaskOf(side))) };
         }
         return new TrialRequest(ModelFamilies.Resolve(RequestReader.Read(request), images, [model]), files);
 
-        RequestImage Add(string field, int side, Func<int, PixelImage> draw)
+        RequestImage Add(string field, byte[] file)
         {
-            byte[] file = ImageWriter.Encode(draw(side), new OutputSettings(), "");
             string id = RequestImages.ContentOf(file);
             files[id] = file;
             request[field] = id;
             return new RequestImage(id, side, side) { Content = id };
         }
     }
+
+    private static byte[] FileOf(PixelImage image) => ImageWriter.Encode(image, new OutputSettings(), "");
 
     /// <summary>Draws a disc on a gradient.</summary>
     private static PixelImage PictureOf(int side) => Draw(side, (x, y) =>

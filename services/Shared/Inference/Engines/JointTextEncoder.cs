@@ -45,7 +45,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
     }
 
     /// <inheritdoc/>
-    public int Window => _clips.Count > 0 ? _clips[0].Window : T5Window(null);
+    public int Window => _clips.Count > 0 ? _clips[0].Window : WindowOf(null);
 
     /// <inheritdoc/>
     public string Adapters => "";
@@ -73,12 +73,12 @@ public sealed class JointTextEncoder : ILocalTextEncoder
                 TextJoin.T5WithPooledClip => prompt.Second ?? prompt.Text,
                 _ => LowerCase.Of(prompt.Text).Trim()
             };
-            (long[] own, int count, cut) = t5.Tokenizer.EncodeWindow(text, T5Window(prompt.Window));
-            ids.Add(own);
-            tokens.Add(count);
-            unknown = t5.Tokenizer.UnknownIn(text);
+            T5Window window = t5.Tokenizer.EncodeWindow(text, WindowOf(prompt.Window));
+            ids.Add(window.Ids);
+            tokens.Add(window.Tokens);
+            (cut, unknown) = (window.Cut, window.Unknown);
         }
-        return new TokenizedPrompt(ids, cut, prompt.ClipSkip) { Tokens = tokens, Window = T5Window(prompt.Window), Unknown = unknown };
+        return new TokenizedPrompt(ids, cut, prompt.ClipSkip) { Tokens = tokens, Window = WindowOf(prompt.Window), Unknown = unknown };
     }
 
     /// <inheritdoc/>
@@ -115,7 +115,7 @@ public sealed class JointTextEncoder : ILocalTextEncoder
         _t5?.Graph.Dispose();
     }
 
-    private int T5Window(int? requested) => _t5?.Graph.FixedWindow ?? requested ?? _defaultWindow;
+    private int WindowOf(int? requested) => _t5?.Graph.FixedWindow ?? requested ?? _defaultWindow;
 
     /// <summary>Returns CLIP's tokens, padded with zeros to the denoiser's width, then T5's tokens, or zeros.</summary>
     private Tensor OneAfterTheOther(TextFeatures[] clips, Tensor? t5, int window)

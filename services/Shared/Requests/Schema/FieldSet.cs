@@ -42,7 +42,7 @@ public sealed class FieldSet
     /// <summary>Refuses unknown fields.</summary>
     internal void CheckKnown(JsonObject json, string prefix, List<FieldFault> faults) => faults.AddRange(
         json.Select(field => field.Key).Where(name => !_byName.ContainsKey(name))
-            .Select(name => new FieldFault(prefix + name, $"is not a field of a request{OtherNames.Hint(name, _byName.Keys)}; known: {Names}")));
+            .Select(name => new FieldFault(prefix + name, OtherNames.DescribeUnknown(name, _byName.Keys))));
 
     /// <summary>Reads a record from JSON; fields that are not given have the values of a new record.</summary>
     /// <param name="json">The JSON; unknown fields are ignored.</param>

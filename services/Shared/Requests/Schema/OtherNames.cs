@@ -37,6 +37,13 @@ public static class OtherNames
         ["ckpt_name"] = "model",
     };
 
+    /// <summary>Returns the message about an unknown field.</summary>
+    /// <param name="name">The name that was given.</param>
+    /// <param name="known">The known fields.</param>
+    /// <param name="owner">What has the known fields.</param>
+    public static string DescribeUnknown(string name, IReadOnlyCollection<string> known, string owner = "a request") =>
+        $"is not a field of {owner}{Hint(name, known)}; known: {string.Join(", ", known)}";
+
     /// <summary>Returns " (did you mean NAME?)" for the name of an unknown field, or nothing when no known field is near.</summary>
     /// <param name="name">The name that was given.</param>
     /// <param name="known">The known fields.</param>
