@@ -33,6 +33,9 @@ public sealed class ServedProgram : IAsyncLifetime
     /// <summary>The gateway's gRPC address.</summary>
     public string Grpc { get; private set; } = "";
 
+    /// <summary>The gateway's address of JSON and gRPC-Web.</summary>
+    public string Json { get; private set; } = "";
+
     /// <summary>The gateway's gRPC address for operators.</summary>
     public string Operators { get; private set; } = "";
 
@@ -61,6 +64,7 @@ public sealed class ServedProgram : IAsyncLifetime
         string scheme = _certificates is null ? "http" : "https";
         Operators = $"{scheme}://127.0.0.1:{operators.ToString(CultureInfo.InvariantCulture)}";
         Grpc = $"{scheme}://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
+        Json = $"{scheme}://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}";
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
         {
@@ -86,8 +90,7 @@ public sealed class ServedProgram : IAsyncLifetime
             policy.CustomTrustStore.ImportFromPemFile(_certificates.Authorities);
             handler.SslOptions.CertificateChainPolicy = policy;
         }
-        using var client =
-            new HttpClient(handler) { BaseAddress = new Uri($"{scheme}://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}") };
+        using var client = new HttpClient(handler) { BaseAddress = new Uri(Json) };
         using var deadline = new CancellationTokenSource(Deadline);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (await timer.WaitForNextTickAsync(deadline.Token) && !_process.HasExited)

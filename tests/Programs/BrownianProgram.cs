@@ -38,7 +38,7 @@ internal static class BrownianProgram
     /// <summary>Starts it with all its streams redirected.</summary>
     public static Process Start(ProgramRun run)
     {
-        var start = new ProcessStartInfo(File)
+        var start = new ProcessStartInfo(run.File ?? File)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
