@@ -36,6 +36,7 @@ internal static class CommandLineProgram
             ConfigCommand.Create(),
             DoctorCommand.Create(),
             PresetsCommand.Create(),
+            ExamplesCommand.Create(),
         }.WithExamples("brownian generate \"red apple, flat\" --seed 7 -o apple.png", "brownian import v1-5-pruned.safetensors --name sd15");
         root.Add(CompletionCommand.Create());
         root.Add(CompletionCommand.CreateComplete(root));

@@ -115,6 +115,23 @@ public sealed class HelpTests
     }
 
     [Fact]
+    public async Task Examples_are_written_again_but_replace_no_other_file()
+    {
+        using var folder = new TemporaryFolder();
+        string target = folder.Combine("here"), photo = folder.Combine("here", "photo.png");
+        string[] written = (await CommandLine.RunAsync(folder, "examples", target)).OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(Directory.GetFiles(target).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal), written);
+        Assert.Contains("photo.png", written);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "examples", target)).ExitCode);
+
+        await File.WriteAllTextAsync(photo, "mine", TestContext.Current.CancellationToken);
+        File.Delete(folder.Combine("here", "edges.png"));
+        ProgramResult refused = await CommandLine.RunAsync(folder, "examples", target);
+        Assert.Equal((2, false), (refused.ExitCode, File.Exists(folder.Combine("here", "edges.png"))));
+        Assert.Contains($"FOLDER: {photo} is another file", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Presets_are_listed_shown_and_replaced_by_options()
     {
         using var folder = new TemporaryFolder();

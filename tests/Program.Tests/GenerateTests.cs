@@ -25,7 +25,7 @@ public sealed class GenerateTests
     public async Task The_documented_LoRAs_change_the_shipped_models_image_and_not_at_weight_0()
     {
         using var folder = new TemporaryFolder();
-        string adapters = Repository.Combine("docs", "loras");
+        string adapters = Repository.Combine("examples", "files");
         string[] bare = ["--set", "output={\"metadata\": false}", "-o"];
         await GenerateAsync(folder, "red apple, flat", [.. bare, "plain.png"]);
         await GenerateAsync(folder, "red apple, flat", [.. bare, "zero.png", "--lora", Path.Combine(adapters, "tint.safetensors:0")]);

@@ -7,7 +7,7 @@ public sealed class LikeTests
 {
     private const int Usage = 2;
 
-    private static readonly string Adapters = Repository.Combine("docs", "loras");
+    private static readonly string Adapters = Repository.Combine("examples", "files");
 
     [Theory]
     [InlineData("weights", "{\"prompt_syntax\":\"a1111\"}")]

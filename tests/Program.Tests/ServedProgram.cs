@@ -39,6 +39,9 @@ public sealed class ServedProgram : IAsyncLifetime
     /// <summary>The gateway's gRPC address for operators.</summary>
     public string Operators { get; private set; } = "";
 
+    /// <summary>The gateway's address of JSON and metrics for operators.</summary>
+    public string OperatorsJson { get; private set; } = "";
+
     public async ValueTask InitializeAsync()
     {
         // Another process may take a port that was free: then the program ends, and other ports are tried.
@@ -60,10 +63,11 @@ public sealed class ServedProgram : IAsyncLifetime
 
     private async Task<bool> TryStartAsync()
     {
-        (int http, int grpc, int operators) = (FreePort.Find(), FreePort.Find(), FreePort.Find());
+        (int http, int grpc, int operators, int operatorsHttp) = (FreePort.Find(), FreePort.Find(), FreePort.Find(), FreePort.Find());
         string scheme = _certificates is null ? "http" : "https";
         Operators = $"{scheme}://127.0.0.1:{operators.ToString(CultureInfo.InvariantCulture)}";
         Grpc = $"{scheme}://127.0.0.1:{grpc.ToString(CultureInfo.InvariantCulture)}";
+        OperatorsJson = $"{scheme}://127.0.0.1:{operatorsHttp.ToString(CultureInfo.InvariantCulture)}";
         Json = $"{scheme}://127.0.0.1:{http.ToString(CultureInfo.InvariantCulture)}";
         _process?.Dispose();
         _process = BrownianProgram.Start(new ProgramRun
@@ -71,7 +75,8 @@ public sealed class ServedProgram : IAsyncLifetime
             Arguments =
             [
                 "serve", "--http-port", http.ToString(CultureInfo.InvariantCulture), "--grpc-port", grpc.ToString(CultureInfo.InvariantCulture),
-                "--operator-http-port", "0", "--operator-grpc-port", operators.ToString(CultureInfo.InvariantCulture), .. _arguments,
+                "--operator-http-port", operatorsHttp.ToString(CultureInfo.InvariantCulture), "--operator-grpc-port",
+                operators.ToString(CultureInfo.InvariantCulture), .. _arguments,
             ],
             Environment = new Dictionary<string, string>
             {

@@ -243,6 +243,7 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
             (await RunWellAsync(folder, ["workers", "pause", denoiser, "--token", ServedProgram.OperatorToken, .. Operators])).OutputText,
             StringComparison.Ordinal);
         string id;
+        Process second;
         try
         {
             id = (string)(await JsonAsync(folder, ["generate", "owl", "--steps", "2", "--detach"]))["id"]!;
@@ -258,6 +259,16 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
             }
             Assert.Matches($@"\n{id}\s+queued\s+emoji\s+standard\s+-", top);
             Assert.Matches($@"\n{Regex.Escape(denoiser)}\s+paused\s+0/1\s+cpu\s+emoji", top);
+            Assert.Equal("0", (string?)waiting["jobsBefore"]);
+            string[] behind = ["generate", "owl", "--steps", "2", "-o", "second.png", .. Server];
+            second = BrownianProgram.Start(new ProgramRun { Arguments = behind, WorkingDirectory = folder.FullPath });
+            using var deadline = new CancellationTokenSource(Deadline);
+            string? shown = "";
+            while (shown is not null && !shown.Contains("waiting for a worker, 1 before it", StringComparison.Ordinal))
+            {
+                shown = await second.StandardError.ReadLineAsync(deadline.Token);
+            }
+            Assert.NotNull(shown);
         }
         finally
         {
@@ -268,7 +279,11 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         }
         await RunWellAsync(folder, ["jobs", "watch", id, .. Server]);
         await RunWellAsync(folder, ["jobs", "get", id, "-o", "owl.png", .. Server]);
-        Assert.Equal(["owl.png"], Entries(folder));
+        await second.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await second.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, second.ExitCode);
+        second.Dispose();
+        Assert.Equal(["owl.png", "second.png"], Entries(folder));
     }
 
     private string[] Server => ["--server", server.Grpc];

@@ -41,11 +41,19 @@ public sealed class MeasuredTimesTests(RealServers servers) : IDisposable
         {
             await node.Client.Workers.PauseAsync(new WorkerRequest { Id = worker.Id }, cancellationToken: Stop);
         }
-        string second = (await SubmitAsync(node, model, 32)).Id, larger = (await SubmitAsync(node, model, 64)).Id;
+        string second = (await SubmitAsync(node, model, 32)).Id;
+        // Jobs of one millisecond are not before each other.
+        IJobStore store = node.Services.GetRequiredService<IJobStore>();
+        DateTimeOffset submitted = store.Clock.GetUtcNow();
+        await Eventually.TrueAsync(() => Task.FromResult(store.Clock.GetUtcNow() > submitted.AddMilliseconds(2)), "the clock has moved");
+        string larger = (await SubmitAsync(node, model, 64)).Id;
         await Eventually.TrueAsync(async () => (await GetAsync(node, second)).EstimatedWork?.ToTimeSpan() > TimeSpan.Zero, "the job has an estimate");
         Assert.Null((await GetAsync(node, larger)).EstimatedWork);
+        Assert.Equal((0, 1), ((await GetAsync(node, second)).JobsBefore, (await GetAsync(node, larger)).JobsBefore));
         CancelJobResponse cancelled = await node.Client.Generation.CancelAsync(new CancelJobRequest { Id = second }, cancellationToken: Stop);
         Assert.Null(cancelled.Job.EstimatedWork);
+        Assert.False(cancelled.Job.HasJobsBefore);
+        Assert.Equal(0, (await GetAsync(node, larger)).JobsBefore);
     }
 
     public void Dispose() => _stubs.Dispose();

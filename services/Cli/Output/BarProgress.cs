@@ -47,6 +47,8 @@ internal sealed class BarProgress : IGenerationProgress
 
     public void Wait(string what) => _bar.Task.GetAwaiter().GetResult().Description = Markup.Escape(what);
 
+    public void ShowPlace(string place) => Wait(place);
+
     public void Dispose()
     {
         _done.TrySetResult();

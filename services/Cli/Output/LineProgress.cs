@@ -29,6 +29,8 @@ internal sealed class LineProgress(int images) : IGenerationProgress
     {
     }
 
+    public void ShowPlace(string place) => Console.Error.WriteLine(place);
+
     public void Dispose()
     {
     }

@@ -59,6 +59,10 @@ internal static class JobText
         {
             yield return "progress: " + Steps(progress);
         }
+        if (job.HasJobsBefore)
+        {
+            yield return "waiting: " + Place(job.JobsBefore);
+        }
         if (job.EstimatedWork is { } work)
         {
             yield return string.Create(CultureInfo.InvariantCulture, $"work left: about {work.ToTimeSpan().TotalSeconds:0.0} s");
@@ -77,6 +81,9 @@ internal static class JobText
             yield return $"error: {error.Message}";
         }
     }
+
+    /// <summary>Formats the number of jobs before one that waits.</summary>
+    public static string Place(long before) => before == 0 ? "it is the next" : string.Create(CultureInfo.InvariantCulture, $"{before} before it");
 
     /// <summary>Formats an event as a line; null for events that are not shown to users.</summary>
     public static string? Line(JobEvent update) => update.EventCase switch

@@ -42,6 +42,7 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
         string? model = request.HasModel ? request.Model : null;
         var kinds = new Dictionary<string, string>(StringComparer.Ordinal);
         var fetched = new HashSet<int>();
+        using var waiting = new WaitingPlace(client, progress, cancellationToken);
         await foreach (JobEvent update in client.GenerateAsync(request, cancellationToken))
         {
             switch (update.EventCase)
@@ -52,12 +53,19 @@ internal sealed class RemoteGeneration(BrownianClient client, ImageFiles files, 
                     break;
                 case JobEvent.EventOneofCase.Accepted:
                     progress.Wait("waiting for a worker");
+                    waiting.Show(update.JobId);
                     break;
                 case JobEvent.EventOneofCase.StageStarted:
+                    waiting.Hide();
                     progress.Wait(update.StageStarted.Stage);
                     break;
                 case JobEvent.EventOneofCase.StageReturned:
                     progress.Wait($"waiting: {update.StageReturned.Reason}");
+                    waiting.Show(update.JobId);
+                    break;
+                // A direct call waits in no queue.
+                case JobEvent.EventOneofCase.StageCompleted when !request.Direct:
+                    waiting.Show(update.JobId);
                     break;
                 // Decoding reports progress too, which is not shown. A direct call does not report a stage's kind, but its name is the same.
                 case JobEvent.EventOneofCase.Progress when kinds.GetValueOrDefault(update.Progress.Stage, update.Progress.Stage) == StageKind.Denoise:

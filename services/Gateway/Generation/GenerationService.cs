@@ -101,12 +101,12 @@ public sealed partial class GenerationService(
         {
             throw new FieldFaultException(new FieldFault("direct", "is only for Generate: a direct call creates no job that Submit can return"));
         }
-        return await estimates.DescribeAsync((await SubmitAsync(request, null, context)).Job, context.CancellationToken);
+        return await estimates.DescribeWithPlaceAsync((await SubmitAsync(request, null, context)).Job, context.CancellationToken);
     }
 
     /// <inheritdoc/>
     public override async Task<Job> Get(GetJobRequest request, ServerCallContext context) =>
-        await estimates.DescribeAsync(await FindAsync(request.Id, context), context.CancellationToken);
+        await estimates.DescribeWithPlaceAsync(await FindAsync(request.Id, context), context.CancellationToken);
 
     /// <inheritdoc/>
     public override async Task<ListJobsResponse> List(ListJobsRequest request, ServerCallContext context)

@@ -2,6 +2,7 @@ using Brownian.Gateway.Load;
 using Brownian.Jobs;
 using Brownian.Jobs.Catalog;
 using Brownian.Jobs.Costs;
+using Brownian.Jobs.Queues;
 using Brownian.Jobs.Records;
 using Brownian.Models.Plans;
 using Brownian.V1;
@@ -11,7 +12,8 @@ namespace Brownian.Gateway.Generation;
 
 /// <summary>Converts jobs to messages with an estimate of the work that is left of them.</summary>
 /// <param name="load">The measured times of stages, and the workers.</param>
-public sealed class JobEstimates(PlatformLoad load)
+/// <param name="store">The jobs that wait.</param>
+public sealed class JobEstimates(PlatformLoad load, IJobStore store)
 {
     /// <summary>Converts a job. The estimate is absent while the catalogue cannot be reached: it is no reason to refuse an answer.</summary>
     public async Task<Job> DescribeAsync(StoredJob job, CancellationToken cancellationToken)
@@ -30,6 +32,29 @@ public sealed class JobEstimates(PlatformLoad load)
         catch (PlatformUnavailableException)
         {
             // Without an estimate.
+        }
+        return message;
+    }
+
+    /// <summary>Converts a job as <see cref="DescribeAsync"/> does, with its place in its queue where it waits.</summary>
+    public async Task<Job> DescribeWithPlaceAsync(StoredJob job, CancellationToken cancellationToken)
+    {
+        Job message = await DescribeAsync(job, cancellationToken);
+        if (job is { Record: { Waits: true, Sent: { } sent }, Queue: { } queue })
+        {
+            try
+            {
+                message.JobsBefore = await store.CountWaitingAsync(queue.Name, sent, cancellationToken);
+                foreach (JobPriority urgent in System.Enum.GetValues<JobPriority>().Where(priority => priority < queue.Priority))
+                {
+                    StageQueue before = queue with { Priority = urgent };
+                    message.JobsBefore += await store.CountWaitingAsync(before.Name, DateTimeOffset.MaxValue, cancellationToken);
+                }
+            }
+            catch (PlatformUnavailableException)
+            {
+                message.ClearJobsBefore();
+            }
         }
         return message;
     }

@@ -357,6 +357,12 @@ public sealed class RedisJobStore : IJobStore
         ScoredAsync(QueueKey(queue), sentBefore, Exclude.Stop, most, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<long> CountWaitingAsync(string queue, DateTimeOffset sentBefore, CancellationToken cancellationToken) => _redis.UseAsync(
+        database => database.SortedSetLengthAsync(
+            QueueKey(queue), double.NegativeInfinity, sentBefore.ToUnixTimeMilliseconds(), Exclude.Stop),
+        cancellationToken);
+
+    /// <inheritdoc/>
     public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => _posts.Add(posted);
 
     /// <inheritdoc/>

@@ -315,6 +315,15 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
         ("$most", most)));
 
     /// <inheritdoc/>
+    public Task<long> CountWaitingAsync(string queue, DateTimeOffset sentBefore, CancellationToken cancellationToken) => UseAsync(() =>
+    {
+        using SqliteCommand count = Command("SELECT count(*) FROM jobs WHERE queue = $queue AND sent < $before");
+        count.Parameters.AddWithValue("$queue", queue);
+        count.Parameters.AddWithValue("$before", sentBefore.ToUnixTimeMilliseconds());
+        return (long)count.ExecuteScalar()!;
+    });
+
+    /// <inheritdoc/>
     public IDisposable OnPosted(Action<StoredJob, IReadOnlyList<IntegrationEventKind>> posted) => _posts.Add(posted);
 
     /// <inheritdoc/>

@@ -279,6 +279,9 @@ public abstract partial class JobStoreContract : IAsyncLifetime
         Assert.Equal(new Dictionary<string, long> { [TextQueue] = 2 }, await Store.WaitingAsync(Cancelled));
         Assert.Equal([first.Definition.Id, second.Definition.Id], await Store.WaitingAsync(TextQueue, start, 10, Cancelled));
         Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, start, 1, Cancelled));
+        Assert.Equal(2, await Store.CountWaitingAsync(TextQueue, start, Cancelled));
+        Assert.Equal(1, await Store.CountWaitingAsync(TextQueue, second.Record.Sent!.Value, Cancelled));
+        Assert.Equal(0, await Store.CountWaitingAsync(DenoiseQueue, start, Cancelled));
         // A job sent at that time was not sent before it.
         Assert.Equal([first.Definition.Id], await Store.WaitingAsync(TextQueue, second.Record.Sent!.Value, 10, Cancelled));
         first = await Store.WrittenAsync(first, JobRules.Resend(first, start));

@@ -82,6 +82,9 @@ internal sealed class LosingJobStore(IJobStore inner) : IJobStore
 
     public Task<IReadOnlyList<PendingWork>> WorkAsync(CancellationToken cancellationToken) => inner.WorkAsync(cancellationToken);
 
+    public Task<long> CountWaitingAsync(string queue, DateTimeOffset sentBefore, CancellationToken cancellationToken) =>
+        inner.CountWaitingAsync(queue, sentBefore, cancellationToken);
+
     public Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken) =>
         IsUnavailable
             ? Task.FromException<IReadOnlyList<string>>(new PlatformUnavailableException(PlatformPart.JobStore, "the store is unavailable"))

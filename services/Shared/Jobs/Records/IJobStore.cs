@@ -71,6 +71,9 @@ public interface IJobStore : IPendingWork, ITenantLedger
     /// <summary>Returns jobs that wait in a queue and whose message was sent before the given time, oldest first.</summary>
     Task<IReadOnlyList<string>> WaitingAsync(string queue, DateTimeOffset sentBefore, int most, CancellationToken cancellationToken);
 
+    /// <summary>Returns the number of jobs that wait in a queue and whose message was sent before the given time.</summary>
+    Task<long> CountWaitingAsync(string queue, DateTimeOffset sentBefore, CancellationToken cancellationToken);
+
     /// <summary>
     /// Calls back after a write of this process that put events into the outbox, with the job after the write. There is no call for a write whose
     /// answer is lost.

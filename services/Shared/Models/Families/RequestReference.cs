@@ -40,7 +40,14 @@ public static class RequestReference
                 brownian request schema > request.schema.json
                 brownian generate --request apple.json
 
-            A request is one JSON object. The same fields are options of `generate`, fields of the gRPC message `GenerateRequest`
+            A request is one JSON object, such as this `apple.json`:
+
+                {
+                  "prompt": "red apple, flat", "negative_prompt": "", "seed": 7, "count": 2,
+                  "steps": 20, "guidance_scale": 2.5, "scheduler": "dpm++_2m_karras"
+                }
+
+            The same fields are options of `generate`, fields of the gRPC message `GenerateRequest`
             and of the body of `POST /v1/jobs`. A field that is not given, or null, takes the default of the model. A field that
             the model does not support is refused, unless its value is a default of the reference's pipelines. A gateway serves the JSON Schema at
             `/v1/request.schema.json`; [the same file](request.schema.json) is beside this page.
