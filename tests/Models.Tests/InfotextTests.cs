@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
 using Brownian.Formats.Images;
 using Brownian.Imaging;
 using Brownian.Inference.Tests.Models;
@@ -33,9 +34,42 @@ public sealed class InfotextTests
         });
         Assert.Equal(
             "red apple, flat\nNegative prompt: blurry\n"
-            + "Steps: 20, Sampler: Euler Karras, CFG scale: 2.5, Seed: 7, Size: 64x32, Model: stub, Sampler options: "
+            + "Steps: 20, Sampler: Euler, Schedule type: Karras, CFG scale: 2.5, Seed: 7, Size: 64x32, Model: stub, Sampler options: "
                 + "\"{\\\"steps_offset\\\":1}\", Version: Brownian 0.3.0",
             Infotext.Write(request, 7));
+    }
+
+    [Theory]
+    [InlineData("euler_a", "Euler a", null)]
+    [InlineData("EulerAncestralDiscreteScheduler", "EulerAncestralDiscreteScheduler", null)]
+    [InlineData("DPM++ 2M Karras", "DPM++ 2M", "Karras")]
+    [InlineData("dpm++_2m_sde_karras", "DPM++ 2M SDE", "Karras")]
+    // AUTOMATIC1111 would use Karras' schedule.
+    [InlineData("dpm++_2m", "DPM++ 2M", "Uniform")]
+    [InlineData("euler_beta", "Euler", "Beta")]
+    [InlineData("unipc", "UniPC", null)]
+    [InlineData(null, "DDIM", null)]
+    public void A_sampler_and_its_schedule_have_the_names_of_AUTOMATIC1111(string? scheduler, string sampler, string? schedule)
+    {
+        var file = new JsonObject { ["_class_name"] = "DDIMScheduler", ["prediction_type"] = "epsilon" };
+        JsonObject? overrides = scheduler is null ? null : new JsonObject { ["_class_name"] = scheduler };
+        Assert.Equal(new SamplerLabel(sampler, schedule), SamplerLabel.Of(file, overrides));
+    }
+
+    [Fact]
+    public void Every_scheduler_survives_its_names()
+    {
+        using var folder = new TemporaryFolder();
+        ModelFolder model = ModelFolder.Open(new StubModel().Save(folder.Combine("stub")));
+        foreach (string name in SchedulerCatalog.Names.Select(known => known.Name).Except(["unclip"]))
+        {
+            ResolvedRequest first = Resolve(model, new JsonObject { ["prompt"] = "a", ["scheduler"] = name, ["seed"] = 7, ["steps"] = 20 });
+            string text = Infotext.Write(first, 7);
+            ResolvedRequest second = Resolve(model, ImageMetadata.Read(text).Request);
+            Assert.Equal(first.Scheduler.ToJsonString(), second.Scheduler.ToJsonString());
+            // The file of the image that is made with what was read is the same.
+            Assert.Equal(text, Infotext.Write(second, 7));
+        }
     }
 
     [Fact]
@@ -51,6 +85,8 @@ public sealed class InfotextTests
         Gen<JsonNode?> schedulers = OneOf<JsonNode?>(
             null,
             new JsonObject { ["_class_name"] = "euler_a" },
+            new JsonObject { ["_class_name"] = "dpm++_2m", ["use_exponential_sigmas"] = true },
+            new JsonObject { ["_class_name"] = "dpm++_2m_sde_karras", ["use_karras_sigmas"] = false },
             new JsonObject { ["_class_name"] = "EulerDiscreteScheduler", ["use_karras_sigmas"] = true },
             new JsonObject { ["timestep_spacing"] = "trailing" });
         Gen.Select(texts, texts, Gen.ULong, Gen.Int[1, 500], Gen.Int[0, 200], schedulers, Gen.Bool, Gen.Int[0, 2]).Sample(

@@ -3,7 +3,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Noise;
-using Brownian.Diffusion.Schedulers;
 using Brownian.Models.Plans;
 using Brownian.Requests;
 using Brownian.Requests.References;
@@ -35,6 +34,9 @@ public static class Infotext
     /// <summary>The names of the pairs that contain files' names and hashes, as AUTOMATIC1111 names the first two.</summary>
     internal static readonly string[] HashPairs = [LoraHashes, InversionHashes];
 
+    /// <summary>The name of the pair that contains the schedule of noise levels.</summary>
+    internal const string ScheduleType = "Schedule type";
+
     /// <summary>The name of the pair that contains a whole request.</summary>
     internal const string Whole = "Request";
 
@@ -53,14 +55,18 @@ public static class Infotext
             text.Append('\n').Append(NegativePrefix).Append(negative);
         }
         JsonObject? options = (JsonObject?)request.SchedulerOverrides?.DeepClone();
-        string? name = (string?)options?["_class_name"];
+        SamplerLabel label = SamplerLabel.Of(request.Scheduler, options);
         options?.Remove("_class_name");
         var pairs = new List<(string Name, string Value)>
         {
             ("Steps", Invariant(request.Steps)),
-            ("Sampler", name is null ? (string)request.Scheduler["_class_name"]! : Label(name)),
-            ("CFG scale", Invariant(request.GuidanceScale)),
+            ("Sampler", label.Sampler),
         };
+        if (label.Schedule is { } schedule)
+        {
+            pairs.Add((ScheduleType, schedule));
+        }
+        pairs.Add(("CFG scale", Invariant(request.GuidanceScale)));
         string head = text.Append('\n').Append(Line(pairs)).Append(", Seed: ").ToString();
         pairs =
         [
@@ -179,15 +185,6 @@ public static class Infotext
         string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
 
     /// <summary>Returns the display form of a sampler's short name: "Euler a" for euler_a, "DPM++ 2M Karras" for dpm++_2m_karras.</summary>
-    private static string Label(string name) => SchedulerCatalog.Names.Any(known => known.Name == name)
-        ? string.Join(' ', name.Split('_').Select((word, i) => word switch
-        {
-            "a" => word,
-            "euler" or "heun" or "karras" or "exponential" or "beta" => char.ToUpperInvariant(word[0]) + word[1..],
-            _ => word.ToUpperInvariant(),
-        }))
-        : name;
-
     /// <summary>Returns whether a prompt begins like one of the format's own lines.</summary>
     private static bool IsAmbiguous(ResolvedRequest request) =>
         request.Prompt.StartsWith(NegativePrefix, StringComparison.Ordinal)

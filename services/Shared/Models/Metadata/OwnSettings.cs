@@ -47,7 +47,11 @@ internal static class OwnSettings
                     request["steps"] = Number(name, value);
                     break;
                 case "Sampler":
-                    scheduler["_class_name"] = value;
+                    // Images of version 0.3.0 and older have both in one.
+                    string? schedule = all.FirstOrDefault(pair => pair.Name == Infotext.ScheduleType).Value;
+                    scheduler["_class_name"] = schedule is null or "Uniform" ? value : $"{value} {schedule}";
+                    break;
+                case Infotext.ScheduleType:
                     break;
                 case "Sampler options" when Json(name, value) is JsonObject options:
                     foreach ((string option, JsonNode? setting) in options)

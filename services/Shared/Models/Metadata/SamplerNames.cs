@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Models.Families;
 
 namespace Brownian.Models.Metadata;
 
@@ -30,22 +31,6 @@ internal static class SamplerNames
         ["ddim"] = ("timestep_spacing", "leading"),
     };
 
-    /// <summary>
-    /// The schedules that AUTOMATIC1111's "Automatic" selects for its samplers (the <c>scheduler</c> of <c>samplers_k_diffusion</c>, 1.10).
-    /// </summary>
-    private static readonly Dictionary<string, string> Automatic = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["DPM++ 2M"] = "Karras",
-        ["DPM++ SDE"] = "Karras",
-        ["DPM++ 2M SDE"] = "Exponential",
-        ["DPM++ 2M SDE Heun"] = "Exponential",
-        ["DPM++ 2S a"] = "Karras",
-        ["DPM++ 3M SDE"] = "Exponential",
-        ["DPM2"] = "Karras",
-        ["DPM2 a"] = "Karras",
-        ["Restart"] = "Karras",
-    };
-
     /// <summary>Sets the scheduler for AUTOMATIC1111's names.</summary>
     /// <param name="draft">The draft whose scheduler is set.</param>
     /// <param name="sampler">The sampler's name. In older versions it includes the schedule's name.</param>
@@ -59,7 +44,7 @@ internal static class SamplerNames
         }
         if (layout is not null && layout.Equals("Automatic", StringComparison.OrdinalIgnoreCase))
         {
-            layout = Automatic.GetValueOrDefault(sampler);
+            layout = SamplerLabel.Automatic.GetValueOrDefault(sampler);
         }
         string whole = $"{sampler} {layout}";
         if (layout is not null && Find(whole) is not null)
