@@ -170,6 +170,13 @@ internal static class ModelsCommand
         return ExitCode.Success;
     }
 
+    /// <summary>The prompts of <c>.prompts.txt</c>, one a line. Files whose names begin with a point do not change a model's fingerprint.</summary>
+    private static string[] Prompts(ModelFolder model)
+    {
+        string file = Path.Combine(model.FolderPath, ".prompts.txt");
+        return File.Exists(file) ? [.. File.ReadLines(file).Where(line => line.Length > 0)] : [];
+    }
+
     private static async Task<int> ShowAsync(ModelFolder model, CancellationToken cancellationToken)
     {
         await Task.Yield();
@@ -180,7 +187,7 @@ internal static class ModelsCommand
         Line("license", model.Manifest.License);
         Line("attribution", model.Manifest.Attribution);
         Line("imported-from", model.Manifest.Source);
-        Line("examples", string.Join("; ", model.Manifest.Examples));
+        Line("examples", string.Join("; ", model.Manifest.Examples.Union(Prompts(model))));
         Line("pipeline", model.Index?["_class_name"]?.ToString());
         Line("scheduler", model.Scheduler?["_class_name"]?.ToString());
         ModelDefaults defaults = model.Manifest.Defaults;

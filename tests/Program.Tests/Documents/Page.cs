@@ -10,6 +10,9 @@ internal sealed partial class Page(string name)
 
     private readonly string[] _lines = File.ReadAllLines(Repository.Combine(name.Split('/')));
 
+    /// <summary>The whole page.</summary>
+    public string Text => string.Join('\n', _lines);
+
     /// <summary>The content of the first block of code in a language.</summary>
     public string Block(string language)
     {
