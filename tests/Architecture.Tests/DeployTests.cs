@@ -33,6 +33,28 @@ public sealed partial class DeployTests
         Assert.Empty(named.Except(typeof(PlatformOptions).GetProperties().Where(property => property.CanWrite).Select(property => property.Name)));
     }
 
+    [Theory]
+    [InlineData("up")]
+    [InlineData("down")]
+    public void A_script_of_the_local_cluster_shows_its_use_and_does_nothing_when_asked_for_help_or_something_unknown(string script)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the scripts are for shells");
+        foreach ((string argument, int exitCode) in ((string, int)[])[("--help", 0), ("-h", 0), ("--hlep", 2)])
+        {
+            using Process process = Process.Start(new ProcessStartInfo(Repository.Combine("deploy", "local", script), [argument])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                // A folder whose use would show.
+                Environment = { ["BROWNIAN_LOCAL"] = "/dev/null/never", ["BROWNIAN_PORT"] = "0" },
+            })!;
+            string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            Assert.Equal(exitCode, process.ExitCode);
+            Assert.Contains($"deploy/local/{script} ", output, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void The_dockerfile_has_a_target_for_every_service_and_every_flavour() => Assert.Equal(
         Services.Select(service => service.Image).Append("brownian")
