@@ -17,6 +17,9 @@ internal static class UnknownTokens
         ["-n"] = "the number of images is --count, the negative prompt --negative",
         ["-s"] = "the seed is --seed, the number of steps --steps",
         ["-p"] = "the prompt is the first argument",
+        ["--prompt"] = "the prompt is the first argument",
+        ["--schedule-type"] = "a sampler and its schedule are one name, such as --scheduler dpm++_2m_karras",
+        ["--version"] = "\"brownian --version\" prints the version",
         ["--lora-weight"] = "a LoRA's weight follows its file: --lora FILE:WEIGHT",
     };
 
@@ -35,9 +38,19 @@ internal static class UnknownTokens
                 }
             }
         }
+        // The value of an unknown option is no fault of its own.
+        string[] all = [.. parsed.Tokens.Select(token => token.Value)];
+        int from = 0;
         foreach (string token in parsed.UnmatchedTokens)
         {
-            yield return Describe(parsed, token, isExpected);
+            int place = Array.IndexOf(all, token, from);
+            from = Math.Max(from, place + 1);
+            bool isValue = token is not ['-', _, ..] && place > 0 && all[place - 1] is ['-', _, ..]
+                && parsed.UnmatchedTokens.Contains(all[place - 1]);
+            if (!isValue)
+            {
+                yield return Describe(parsed, token, isExpected);
+            }
         }
     }
 
@@ -45,7 +58,21 @@ internal static class UnknownTokens
     public static IEnumerable<string> OtherErrors(ParseResult parsed) =>
         parsed.Errors.Where(error => !parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)))
             .Where(_ => parsed.UnmatchedTokens.Count == 0 || parsed.CommandResult.Command.Subcommands.Count == 0)
-            .Select(error => error.Message.TrimEnd('.'));
+            .Select(error => GivenTwice(parsed, error) ?? error.Message.TrimEnd('.'));
+
+    /// <summary>Returns the message about an option that was given several times, perhaps by several of its names; null for other errors.</summary>
+    private static string? GivenTwice(ParseResult parsed, ParseError error)
+    {
+        if (error.SymbolResult is not OptionResult { Option: { Arity.MaximumNumberOfValues: 1 } option, Tokens.Count: > 1 })
+        {
+            return null;
+        }
+        string[] given = [.. parsed.Tokens.Select(token => token.Value).Where(value => value == option.Name || option.Aliases.Contains(value))];
+        string names = string.Join(" and ", given.Distinct());
+        string times = $"given {given.Length.ToString(CultureInfo.InvariantCulture)} times";
+        return (given.Distinct().Count() > 1 ? $"{names} are one option, which was {times}" : $"{names} was {times}")
+            + (option.Name == "--scheduler" ? "; a sampler and its schedule are one name, such as dpm++_2m_karras" : "");
+    }
 
     private static string Describe(ParseResult parsed, string token, bool isArgumentExpected)
     {
@@ -56,11 +83,11 @@ internal static class UnknownTokens
                 ? $"\"{token}\" is one argument too many; a text of several words needs quotes"
                 : $"{token} is not a command{Spelling.Hint(token, command.Subcommands.Where(child => !child.Hidden).Select(child => child.Name))}";
         }
-        if (Answers.TryGetValue(token, out string? answer))
+        string name = token.Split('=')[0];
+        if (Answers.TryGetValue(name, out string? answer))
         {
             return $"{token} is not an option; {answer}";
         }
-        string name = token.Split('=')[0];
         string[] known =
         [
             .. command.Options.Concat(command.Parents.OfType<Command>().SelectMany(parent => parent.Options).Where(option => option.Recursive))

@@ -36,6 +36,13 @@ public sealed class BadInputTests
     [InlineData(Usage, "--models: \"/nowhere\" is not allowed", "--models", "/nowhere")]
     [InlineData(Usage, "--nonsense is not an option", "--nonsense")]
     [InlineData(Usage, "--step is not an option (did you mean --steps?)", "--step", "3")]
+    [InlineData(Usage, "brownian: --step is not an option (did you mean --steps?) (\"", "--step", "4")]
+    [InlineData(Usage, "--prompt is not an option; the prompt is the first argument", "--prompt", "owl")]
+    [InlineData(Usage, "a sampler and its schedule are one name, such as --scheduler dpm++_2m_karras", "--schedule-type=Karras")]
+    [InlineData(Usage, "--sampler and --scheduler are one option, which was given 2 times; a sampler and its schedule are one name", "--sampler",
+        "euler", "--scheduler", "karras")]
+    [InlineData(Usage, "--steps was given 2 times", "--steps", "2", "--steps", "3")]
+    [InlineData(Usage, "\"brownian --version\" prints the version", "--version")]
     [InlineData(Usage, "--hlep is not an option (did you mean --help?)", "--hlep")]
     [InlineData(Usage, "-n is not an option; the number of images is --count, the negative prompt --negative", "-n", "4")]
     [InlineData(Usage, "-s is not an option; the seed is --seed, the number of steps --steps", "-s", "4")]

@@ -129,6 +129,14 @@ public sealed class HelpTests
         ProgramResult refused = await CommandLine.RunAsync(folder, "examples", target);
         Assert.Equal((2, false), (refused.ExitCode, File.Exists(folder.Combine("here", "edges.png"))));
         Assert.Contains($"FOLDER: {photo} is another file", refused.Error, StringComparison.Ordinal);
+
+        File.Delete(photo);
+        File.CreateSymbolicLink(photo, folder.Combine("nowhere"));
+        Assert.Contains($"{photo} is another file", (await CommandLine.RunAsync(folder, "examples", target)).Error, StringComparison.Ordinal);
+        Assert.Equal(2, (await CommandLine.RunAsync(folder, "examples", "")).ExitCode);
+        ProgramResult file = await CommandLine.RunAsync(folder, "examples", Path.Combine(target, "pose.png"));
+        Assert.Equal(2, file.ExitCode);
+        Assert.Contains("pose.png is no folder", file.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,7 +28,8 @@ internal static class ApiReference
             Calls of `Generation`, `Models` and `Account` are at the gateway's ports 5081 (gRPC) and 5080 (JSON, gRPC-Web), those of `Workers` and
             `Access` at the operators' ports 5083 and 5082. JSON has the names in the column `JSON`; queries and bodies also take the other ones.
             Beside the calls below, the JSON port has `GET /v1/jobs/{id}/events` (server-sent events of `JobEvent`), `GET /v1/artifacts/{id}` (an
-            image's file), `GET /v1/request.schema.json`, `GET /health/live` and `GET /health/ready`.
+            image's file), `GET /v1/request.schema.json`, `GET /health/live` and `GET /health/ready`. Numbers of 64 bits are numbers in the answers of
+            calls and text in events, as in protobuf's JSON; bodies take both.
 
             """);
         foreach (ServiceDescriptor service in files.SelectMany(file => file.Services))
@@ -102,8 +103,6 @@ internal static class ApiReference
             FieldType.Message => Link(field.MessageType),
             FieldType.Enum => $"[{field.EnumType.Name}](#{field.EnumType.Name.ToLowerInvariant()})",
             FieldType.String => "text",
-            // JSON has no whole numbers of 64 bits.
-            FieldType.Int64 or FieldType.UInt64 => field.FieldType.ToString().ToLowerInvariant() + "; in JSON text",
             FieldType.Bytes => "bytes; in JSON base64",
             _ => field.FieldType.ToString().ToLowerInvariant(),
         };

@@ -17,14 +17,23 @@ internal static class ExamplesCommand
         };
         var command = new Command("examples", "Writes the pictures, masks and LoRAs that the documentation's commands name") { folder }
             .WithExamples("brownian examples", "brownian examples ~/brownian-examples");
-        command.SetAction(parsed => Write(Path.GetFullPath(parsed.GetValue(folder)!)));
+        command.SetAction(parsed => parsed.GetValue(folder) is { Length: > 0 } path
+            ? Write(Path.GetFullPath(path))
+            : throw new FieldFaultException("FOLDER", "", "a folder's path"));
         return command;
     }
 
     /// <summary>Writes every file, or none where one of another content has its name.</summary>
     private static int Write(string folder)
     {
-        Directory.CreateDirectory(folder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FieldFaultException(new FieldFault("FOLDER", $"{folder} is no folder, and none can be made there"));
+        }
         string[] names = [.. Directory.GetFiles(Source).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
         string[] others = [.. names.Where(name => IsAnother(Path.Combine(Source, name), Path.Combine(folder, name)))];
         if (others.Length > 0)
@@ -41,5 +50,6 @@ internal static class ExamplesCommand
     }
 
     private static bool IsAnother(string source, string target) =>
-        Directory.Exists(target) || (File.Exists(target) && !File.ReadAllBytes(source).AsSpan().SequenceEqual(File.ReadAllBytes(target)));
+        Directory.Exists(target) || new FileInfo(target).LinkTarget is not null
+        || (File.Exists(target) && !File.ReadAllBytes(source).AsSpan().SequenceEqual(File.ReadAllBytes(target)));
 }

@@ -174,7 +174,10 @@ internal static class ModelsCommand
     private static string[] Prompts(ModelFolder model)
     {
         string file = Path.Combine(model.FolderPath, ".prompts.txt");
-        return File.Exists(file) ? [.. File.ReadLines(file).Where(line => line.Length > 0)] : [];
+        // Models come from strangers, too: nothing that a terminal would follow, and no flood.
+        return File.Exists(file)
+            ? [.. File.ReadLines(file).Take(100).Where(line => line.Length is > 0 and <= 200 && !line.Any(char.IsControl))]
+            : [];
     }
 
     private static async Task<int> ShowAsync(ModelFolder model, CancellationToken cancellationToken)

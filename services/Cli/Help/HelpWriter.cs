@@ -56,7 +56,7 @@ internal sealed class HelpWriter(TextWriter output)
         {
             output.WriteLine();
             Text("\"brownian help COMMAND\" shows a command's options. Documentation: the folder docs beside the program's README; it begins with "
-                + "docs/import.md (checkpoints), docs/command-line.md and docs/serving.md.");
+                + "docs/quick-start.md, docs/coming-from.md (other programs), docs/import.md (checkpoints) and docs/troubleshooting.md.");
         }
     }
 

@@ -184,7 +184,6 @@ public static class Infotext
     private static string Line(IEnumerable<(string Name, string Value)> pairs) =>
         string.Join(", ", pairs.Select(pair => $"{pair.Name}: {Quote(pair.Value)}"));
 
-    /// <summary>Returns the display form of a sampler's short name: "Euler a" for euler_a, "DPM++ 2M Karras" for dpm++_2m_karras.</summary>
     /// <summary>Returns whether a prompt begins like one of the format's own lines.</summary>
     private static bool IsAmbiguous(ResolvedRequest request) =>
         request.Prompt.StartsWith(NegativePrefix, StringComparison.Ordinal)

@@ -49,6 +49,7 @@ internal static class OwnSettings
                 case "Sampler":
                     // Images of version 0.3.0 and older have both in one.
                     string? schedule = all.FirstOrDefault(pair => pair.Name == Infotext.ScheduleType).Value;
+                    schedule = schedule == "Automatic" ? SamplerLabel.Automatic.GetValueOrDefault(value) : schedule;
                     scheduler["_class_name"] = schedule is null or "Uniform" ? value : $"{value} {schedule}";
                     break;
                 case Infotext.ScheduleType:

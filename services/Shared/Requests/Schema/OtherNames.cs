@@ -32,6 +32,7 @@ public static class OtherNames
         ["variation_seed_strength"] = "subseed_strength",
         ["hires_fix"] = "hires",
         ["enable_hr"] = "hires",
+        ["hr_scale"] = "hires",
         ["checkpoint"] = "model",
         ["sd_model_checkpoint"] = "model",
         ["ckpt_name"] = "model",
