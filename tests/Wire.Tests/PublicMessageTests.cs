@@ -27,9 +27,9 @@ public sealed class PublicMessageTests
         Job running = JobMessages.ToMessage(new StoredJob(definition, record with { Phase = JobPhase.Running }, 1));
         Job failed = JobMessages.ToMessage(new StoredJob(definition, record with { Phase = JobPhase.Failed }, 1));
 
-        // The gateway adds the estimate, which is no part of the job.
-        Assert.Equal(["estimated_work"], Unset(running));
-        Assert.Equal(["progress", "estimated_work"], Unset(failed));
+        // The gateway adds the estimate and the place in the queue, which are no part of the job.
+        Assert.Equal(["estimated_work", "jobs_before"], Unset(running));
+        Assert.Equal(["progress", "estimated_work", "jobs_before"], Unset(failed));
     }
 
     [Fact]
