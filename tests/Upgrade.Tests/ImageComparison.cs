@@ -37,7 +37,9 @@ internal static partial class ImageComparison
 
     private static byte[] Levels(SKBitmap bitmap) => [.. bitmap.Pixels.SelectMany(pixel => (byte[])[pixel.Red, pixel.Green, pixel.Blue])];
 
-    /// <summary>The texts of a PNG file without the version that wrote them.</summary>
+    /// <summary>
+    /// The texts of a PNG file without what versions write differently: their number, and the sampler, which has the names of AUTOMATIC1111 now.
+    /// </summary>
     private static List<string> Texts(ReadOnlySpan<byte> png)
     {
         var texts = new List<string>();
@@ -55,6 +57,6 @@ internal static partial class ImageComparison
         return texts;
     }
 
-    [GeneratedRegex(@", Version: Brownian \d+\.\d+\.\d+")]
+    [GeneratedRegex(@", Version: Brownian \d+\.\d+\.\d+|, Sampler: [^,]+(, Schedule type: [^,]+)?")]
     private static partial Regex WrittenBy();
 }
