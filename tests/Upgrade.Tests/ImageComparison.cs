@@ -38,7 +38,8 @@ internal static partial class ImageComparison
     private static byte[] Levels(SKBitmap bitmap) => [.. bitmap.Pixels.SelectMany(pixel => (byte[])[pixel.Red, pixel.Green, pixel.Blue])];
 
     /// <summary>
-    /// The texts of a PNG file without what versions write differently: their number, and the sampler, which has the names of AUTOMATIC1111 now.
+    /// The texts of a PNG file without what versions write differently: their number, and the ends of a sampler's name, which was the name of a class
+    /// where the scheduler is the model's own, such as DDPMScheduler, and is DDPM now.
     /// </summary>
     private static List<string> Texts(ReadOnlySpan<byte> png)
     {
@@ -57,6 +58,6 @@ internal static partial class ImageComparison
         return texts;
     }
 
-    [GeneratedRegex(@", Version: Brownian \d+\.\d+\.\d+|, Sampler: [^,]+(, Schedule type: [^,]+)?")]
+    [GeneratedRegex(@", Version: Brownian \d+\.\d+\.\d+|(?<=, Sampler: \w+?)(Discrete)?Scheduler\b")]
     private static partial Regex WrittenBy();
 }
