@@ -58,7 +58,19 @@ internal static class UnknownTokens
     public static IEnumerable<string> OtherErrors(ParseResult parsed) =>
         parsed.Errors.Where(error => !parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)))
             .Where(_ => parsed.UnmatchedTokens.Count == 0 || parsed.CommandResult.Command.Subcommands.Count == 0)
-            .Select(error => GivenTwice(parsed, error) ?? error.Message.TrimEnd('.'));
+            .Select(error => Missing(parsed, error) ?? GivenTwice(parsed, error) ?? error.Message.TrimEnd('.'));
+
+    /// <summary>Returns the message about a command or argument that was not given; null for other errors.</summary>
+    private static string? Missing(ParseResult parsed, ParseError error)
+    {
+        Command command = parsed.CommandResult.Command;
+        IEnumerable<string> commands = command.Subcommands.Where(child => !child.Hidden).Select(child => child.Name);
+        return error.SymbolResult is CommandResult && command is { Action: null, Subcommands.Count: > 0 }
+            ? $"{CommandHelp.PathOf(command)} needs a command: {string.Join(", ", commands)}"
+            : error.SymbolResult is ArgumentResult { Tokens.Count: 0 } argument
+            ? $"{argument.Argument.Name} is missing: {argument.Argument.Description}"
+            : null;
+    }
 
     /// <summary>Returns the message about an option that was given several times, perhaps by several of its names; null for other errors.</summary>
     private static string? GivenTwice(ParseResult parsed, ParseError error)

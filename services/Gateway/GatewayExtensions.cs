@@ -55,11 +55,11 @@ public static class GatewayExtensions
             app.Use(next => context => JsonBodies.ReadAsync(context, next));
             app.MapGrpcService<GenerationService>();
             // For JSON clients: the file itself.
-            app.MapGet("/v1/artifacts/{id}", ArtifactDownload.GetAsync).Requires(Permission.Read);
+            app.MapMethods("/v1/artifacts/{id}", ["GET", "HEAD"], ArtifactDownload.GetAsync).Requires(Permission.Read);
             // For JSON clients: the events of a job.
             app.MapGet("/v1/jobs/{id}/events", JobEventStream.GetAsync).Requires(Permission.Read);
             // For browsers and others without credentials: the file of a signed link.
-            app.MapGet("/v1/signed/{id}", ArtifactDownload.GetSignedAsync).Requires(Permission.None);
+            app.MapMethods("/v1/signed/{id}", ["GET", "HEAD"], ArtifactDownload.GetSignedAsync).Requires(Permission.None);
             // For editors and forms: the JSON schema of a request.
             app.MapGet("/v1/request.schema.json", () => Results.Text(RequestSchema.ToJsonSchemaText(), "application/schema+json"))
                 .Requires(Permission.Read);

@@ -35,7 +35,6 @@ public sealed class BadInputTests
     [InlineData(Usage, "--device: \"tpu\" is not allowed; allowed: cpu, cuda", "--device", "tpu")]
     [InlineData(Usage, "--models: \"/nowhere\" is not allowed", "--models", "/nowhere")]
     [InlineData(Usage, "--nonsense is not an option", "--nonsense")]
-    [InlineData(Usage, "--step is not an option (did you mean --steps?)", "--step", "3")]
     [InlineData(Usage, "brownian: --step is not an option (did you mean --steps?) (\"", "--step", "4")]
     [InlineData(Usage, "--prompt is not an option; the prompt is the first argument", "--prompt", "owl")]
     [InlineData(Usage, "a sampler and its schedule are one name, such as --scheduler dpm++_2m_karras", "--schedule-type=Karras")]
@@ -54,8 +53,13 @@ public sealed class BadInputTests
     [InlineData(Usage, "--output: takes", "--count", "2", "-o", "-")]
     [InlineData(Usage, "--json: cannot be given with -o -", "--json", "-o", "-")]
     [InlineData(Usage, "--output: the folder", "-o", "/nowhere/picture.png")]
-    [InlineData(Usage, "cannot be written to", "-o", "/proc/picture.png")]
-    [InlineData(Usage, "--output: has no file name extension of a format", "-o", "picture.xyz")]
+    [InlineData(Usage, "--output: \"picture.xyz\" is not allowed; allowed: a name that ends in .png, .jpg or .webp", "-o", "picture.xyz")]
+    [InlineData(Usage, "/proc cannot be written to: it takes no files", "-o", "/proc/picture.png")]
+    [InlineData(Usage, "--like: \"nosuch.png\" cannot be read: there is no such file", "--like", "nosuch.png")]
+    [InlineData(Usage, "--like: \"\" cannot be read: this is no path of a file", "--like", "")]
+    [InlineData(Usage, "--request: \"\" cannot be read: this is no path of a file", "--request", "")]
+    [InlineData(Usage, "--from: \"gone.safetensors\" cannot be read: there is no such file", "--from", "gone.safetensors")]
+    [InlineData(Usage, "strength: is not supported by the family Stable Diffusion 1.x/2.x in text-to-image; it needs init_image", "--denoise", "0.4")]
     [InlineData(Usage, "--format: is png, but the file name of --output is for jpeg", "-o", "picture.jpg", "--format", "png")]
     [InlineData(Failure, "There is no model \"nonsense\"; known models: emoji", "--model", "nonsense")]
     [InlineData(Failure, "The folder ./nowhere does not exist", "--model", "./nowhere")]
@@ -159,7 +163,7 @@ public sealed class BadInputTests
     public async Task An_argument_that_begins_with_a_dash_can_follow_two_dashes()
     {
         using var folder = new TemporaryFolder();
-        await AssertRefusedAsync(folder, Failure, "--none", ["info", "--", "--none"]);
+        await AssertRefusedAsync(folder, Usage, "\"--none\" cannot be read", ["info", "--", "--none"]);
         await AssertRefusedAsync(folder, Usage, "seed: -1 is not allowed", ["generate", "--seed", "-1", "--", "-x"]);
     }
 
@@ -266,7 +270,7 @@ public sealed class BadInputTests
         await File.WriteAllTextAsync(folder.Combine("text.png"), "no picture", TestContext.Current.CancellationToken);
         await AssertRefusedAsync(folder, Usage, "--like: text.png is not a PNG, JPEG or WebP file", ["generate", "--like", "text.png"], "text.png");
         await AssertRefusedAsync(folder, Failure, "text.png is not a PNG, JPEG or WebP file", ["info", "text.png"], "text.png");
-        await AssertRefusedAsync(folder, Failure, "missing.png", ["info", "missing.png"], "text.png");
+        await AssertRefusedAsync(folder, Usage, "\"missing.png\" cannot be read", ["info", "missing.png"], "text.png");
     }
 
     /// <summary>The checksum at the end of PNG's chunks (ISO 3309).</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Brownian.Cli.Help;
 using Brownian.Requests;
 using Brownian.Requests.Schema;
@@ -100,18 +101,79 @@ public sealed class HelpTests
         Assert.Empty(Directory.GetFileSystemEntries(folder.FullPath));
 
         Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "set", "steps", "7")).ExitCode);
-        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "set", "scheduler", "eular")).ExitCode);
-        Assert.Equal("steps = 7\nscheduler = \"eular\"\n", (await CommandLine.RunAsync(folder, "config")).OutputText);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "set", "width", "60")).ExitCode);
+        Assert.Equal("steps = 7\nwidth = 60\n", (await CommandLine.RunAsync(folder, "config")).OutputText);
+        Assert.Equal("steps = 7\nwidth = 60\n", (await CommandLine.RunAsync(folder, "config", "list")).OutputText);
+        Assert.Equal("7\n", (await CommandLine.RunAsync(folder, "config", "get", "steps")).OutputText);
+        // A caller that gives no width is told where the wrong one comes from; an option replaces it.
+        string file = folder.Combine("config", "config.json");
         ProgramResult used = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png");
-        Assert.Contains("\"eular\" is not allowed (did you mean euler?)", used.Error, StringComparison.Ordinal);
-        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "unset", "scheduler")).ExitCode);
-        ProgramResult gone = await CommandLine.RunAsync(folder, "config", "unset", "scheduler");
-        Assert.Contains("NAME: \"scheduler\" is not allowed; allowed: steps", gone.Error, StringComparison.Ordinal);
+        Assert.Matches($"width: 60 is not allowed; .* \\(from {file}\\)", used.Error);
+        ProgramResult replaced = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png", "--width", "61");
+        Assert.DoesNotContain(file, replaced.Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "unset", "width")).ExitCode);
+        ProgramResult gone = await CommandLine.RunAsync(folder, "config", "unset", "width");
+        Assert.Contains("width: is not set; set: steps", gone.Error, StringComparison.Ordinal);
+        ProgramResult unknown = await CommandLine.RunAsync(folder, "config", "get", "stpes");
+        Assert.Contains("NAME: is not a setting (did you mean steps?)", unknown.Error, StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(folder.Combine("config", "config.json"), "{\"nonsense\": 1}", TestContext.Current.CancellationToken);
         ProgramResult damaged = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png");
         Assert.Equal(2, damaged.ExitCode);
         Assert.Contains("config.json: nonsense: is not a setting", damaged.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("scheduler: \"eular\" is not allowed (did you mean euler?)", "scheduler", "eular")]
+    [InlineData("scheduler: \"eular\" is not allowed (did you mean euler?)", "scheduler", "{\"_class_name\": \"eular\"}")]
+    [InlineData("server: \"\" is not allowed; allowed: the address of a gateway's gRPC port", "server", "")]
+    public async Task A_default_that_no_command_could_use_is_refused(string says, string name, string value)
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult refused = await CommandLine.RunAsync(folder, "config", "set", name, value);
+        Assert.Equal((2, false), (refused.ExitCode, Directory.Exists(folder.Combine("config"))));
+        Assert.Contains(says, refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_model_that_is_not_here_is_named_when_it_is_set_and_where_it_is_used()
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult set = await CommandLine.RunAsync(folder, "config", "set", "model", "emojy");
+        Assert.Equal(0, set.ExitCode);
+        Assert.Contains("\"emojy\" is no model of this machine (did you mean emoji?)", set.Error, StringComparison.Ordinal);
+        ProgramResult used = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png");
+        Assert.Contains($"(from {folder.Combine("config", "config.json")})", used.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Models_are_listed_as_JSON_too()
+    {
+        using var folder = new TemporaryFolder();
+        var models = JsonNode.Parse((await CommandLine.RunAsync(folder, "models", "list", "--json")).OutputText) as JsonArray;
+        JsonNode emoji = models!.Single(model => (string?)model!["name"] == "emoji")!;
+        Assert.Equal(
+            ("Stable Diffusion 1.x/2.x", "64x64", "CC-BY-4.0", true),
+            ((string?)emoji["family"], (string?)emoji["size"], (string?)emoji["license"], (bool?)emoji["default"]));
+    }
+
+    [Theory]
+    [InlineData("brownian models needs a command: list, show, prune", "models")]
+    [InlineData("brownian jobs needs a command: list, get, watch, cancel, retry", "jobs")]
+    [InlineData("SHELL is missing: bash, zsh, fish, powershell", "completion")]
+    [InlineData("FILE is missing: A PNG, JPEG or WebP file", "info")]
+    [InlineData("FILE: \"gone.png\" cannot be read: there is no such file", "info", "gone.png")]
+    [InlineData("FILE: \"\" cannot be read: this is no path of a file", "info", "")]
+    [InlineData("SOURCE: \"\" is not allowed; allowed: a diffusers folder or a file that exists", "import", "")]
+    [InlineData("NAME: \"draf\" is not allowed (did you mean draft?)", "presets", "show", "draf")]
+    [InlineData("http://127.0.0.1:1 (--operators): Connection refused", "workers", "list", "--operators", "http://127.0.0.1:1")]
+    public async Task What_is_missing_or_cannot_be_reached_is_named(string says, params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+        ProgramResult result = await CommandLine.RunAsync(folder, arguments);
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains(says, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.TrimEnd().Split('\n'));
     }
 
     [Fact]
@@ -145,11 +207,12 @@ public sealed class HelpTests
         using var folder = new TemporaryFolder();
         string list = (await CommandLine.RunAsync(folder, "presets")).OutputText;
         Assert.All(["draft", "lcm", "quality"], name => Assert.Contains(name + "    ", list, StringComparison.Ordinal));
+        Assert.Equal(list, (await CommandLine.RunAsync(folder, "presets", "list")).OutputText);
         Assert.Contains("\"steps\": 10", (await CommandLine.RunAsync(folder, "presets", "show", "draft")).OutputText, StringComparison.Ordinal);
         string own = folder.Combine("own.json");
         await File.WriteAllTextAsync(own, "{\"description\": \"x\", \"steps\": 0, \"eta\": 200}", TestContext.Current.CancellationToken);
         ProgramResult used = await CommandLine.RunAsync(folder, "generate", "x", "--preset", own, "--eta", "0");
-        Assert.Contains("steps: 0 is not allowed", used.Error, StringComparison.Ordinal);
+        Assert.Matches($"steps: 0 is not allowed; .* \\(from {own}\\)", used.Error);
         Assert.DoesNotContain("eta", used.Error, StringComparison.Ordinal);
         await File.WriteAllTextAsync(own, "{\"setps\": 3}", TestContext.Current.CancellationToken);
         ProgramResult wrong = await CommandLine.RunAsync(folder, "generate", "x", "--preset", own);

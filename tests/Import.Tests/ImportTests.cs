@@ -32,6 +32,7 @@ public sealed class ImportTests(Checkpoints checkpoints) : IDisposable
         Assert.Equal("openrail++", (string?)manifest["license"]);
         Assert.Equal("source", (string?)manifest["source"]);
         Assert.Matches("^[0-9a-f]{64}$", (string?)manifest["fingerprint"]);
+        Assert.False(manifest.ContainsKey("checkpoint_sha256"));
         Assert.Equal(reports[^1].AllBytes, reports[^1].Bytes);
         Assert.Equal(
             ["text_encoder", "unet", "vae_decoder", "vae_encoder"], reports.Select(report => report.Part).Distinct().Order(StringComparer.Ordinal));

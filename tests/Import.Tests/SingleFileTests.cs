@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Brownian.Formats.Checkpoints;
 using Brownian.Formats.Files;
@@ -8,6 +9,11 @@ using Brownian.Import.SingleFiles;
 using Brownian.Import.Tests.MadeUp;
 using Brownian.Inference.Tests.Adapters;
 using Brownian.Models.Catalog;
+using Brownian.Models.Facts;
+using Brownian.Models.Families;
+using Brownian.Models.Folders;
+using Brownian.Models.Metadata;
+using Brownian.Requests;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Brownian.Import.Tests;
@@ -188,6 +194,23 @@ public sealed class SingleFileTests(Checkpoints checkpoints) : IDisposable
         Assert.Equal("StableDiffusionPipeline", (string?)JsonFile.Read(Path.Combine(folder, "model_index.json"))["_class_name"]);
         Assert.Equal("Stable Diffusion 1.x/2.x", (string?)JsonFile.Read(Path.Combine(folder, "brownian.json"))["family"]);
         Assert.Equal("Made up", (string?)JsonFile.Read(Path.Combine(folder, "brownian.json"))["title"]);
+    }
+
+    [Fact]
+    public void Images_name_the_file_by_which_catalogues_of_models_find_it()
+    {
+        string file = _folder.Combine("made-up.safetensors");
+        MadeUpCheckpoint.WriteFile(file, MadeUpModel.Small);
+        string hash = Convert.ToHexStringLower(SHA256.HashData(System.IO.File.ReadAllBytes(file)));
+        var model = ModelFolder.Open(Import(file, new ImportSettings(null, Graphs)));
+        Assert.Equal(hash, model.Manifest.CheckpointSha256);
+
+        ModelCard card = ModelFamilies.CardOf(model, ModelFamilies.Read(model));
+        string text = Infotext.Write(ModelFamilies.Resolve(RequestReader.Read(new JsonObject { ["prompt"] = "a", ["steps"] = 1 }), card), 7);
+        Assert.Contains($", Model hash: {hash[..10]}, Model: {model.Name}, ", text, StringComparison.Ordinal);
+        ImageMetadata read = ImageMetadata.Read(text);
+        Assert.Equal(model.Name, (string?)read.Request["model"]);
+        Assert.Empty(read.Ignored);
     }
 
     [Fact]

@@ -19,9 +19,7 @@ public sealed class ArchiveTests(PublishedPackages packages)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData("linux-x64", "brownian-{0}-linux-x64.tar.gz")]
-    [InlineData("osx-arm64", "brownian-{0}-osx-arm64.tar.gz")]
-    [InlineData("win-x64", "brownian-{0}-win-x64.zip")]
+    [MemberData(nameof(PublishedPackages.Archives), MemberType = typeof(PublishedPackages))]
     public void An_archive_holds_one_folder_with_the_program_NET_the_native_libraries_and_the_model(string runtime, string name)
     {
         Dictionary<string, byte[]> files = Read(packages.Find(name));
@@ -67,7 +65,8 @@ public sealed class ArchiveTests(PublishedPackages packages)
         string file = folder.Combine("brownian.service");
         await File.WriteAllLinesAsync(file, Unit(Extract(folder), "/var/lib"), Stop);
 
-        Assert.Equal((0, ""), await PublishedPackages.RunAsync(analyzer, ["verify", file]));
+        ProgramResult verified = await BrownianProgram.RunAsync(new ProgramRun { File = analyzer, Arguments = ["verify", file] });
+        Assert.Equal((0, ""), (verified.ExitCode, verified.AllText));
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Xml.Linq;
 
 namespace Brownian.Packages.Tests;
@@ -8,7 +7,25 @@ public sealed class PublishedPackages : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(30);
 
+    /// <summary>Whether everything is made, as by tests/long; tests/run makes the archive of this platform and the tool.</summary>
+    private static readonly bool IsWhole = Environment.GetEnvironmentVariable("BROWNIAN_EVERY_CASE") == "1";
+
     private readonly TemporaryFolder _folder = new();
+
+    /// <summary>The platforms of the archives that are made, and the archives' names.</summary>
+    public static TheoryData<string, string> Archives
+    {
+        get
+        {
+            TheoryData<string, string> archives = new() { { "linux-x64", "brownian-{0}-linux-x64.tar.gz" } };
+            if (IsWhole)
+            {
+                archives.Add("osx-arm64", "brownian-{0}-osx-arm64.tar.gz");
+                archives.Add("win-x64", "brownian-{0}-win-x64.zip");
+            }
+            return archives;
+        }
+    }
 
     /// <summary>The version of the packages.</summary>
     public string Version { get; } = XDocument.Load(Repository.Combine("Directory.Build.props")).Descendants("Version").Single().Value;
@@ -23,41 +40,18 @@ public sealed class PublishedPackages : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         // The build of the tests has checked the style already.
-        (int exitCode, string output) = await RunAsync(Repository.Combine("build", "publish"), ["-o", Folder, "-p:RunAnalyzers=false"]);
-        Assert.True(exitCode == 0, output);
+        ProgramResult published = await BrownianProgram.RunAsync(new ProgramRun
+        {
+            File = Repository.Combine("build", "publish"),
+            Arguments = ["-o", Folder, "-p:RunAnalyzers=false", .. IsWhole ? (string[])[] : ["linux-x64", "tool"]],
+            Deadline = Deadline,
+        });
+        Assert.True(published.ExitCode == 0, published.AllText);
     }
 
     public ValueTask DisposeAsync()
     {
         _folder.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    /// <summary>Runs a program to its end.</summary>
-    /// <param name="file">The program.</param>
-    /// <param name="arguments">Its arguments.</param>
-    /// <param name="environment">Further environment variables.</param>
-    /// <returns>Its exit code, and what it printed.</returns>
-    internal static async Task<(int ExitCode, string Output)> RunAsync(
-        string file, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
-    {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
-        {
-            start.Environment[name] = value;
-        }
-        using Process process = Process.Start(start)!;
-        using var deadline = new CancellationTokenSource(Deadline);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(deadline.Token), error = process.StandardError.ReadToEndAsync(deadline.Token);
-        try
-        {
-            await process.WaitForExitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{file} {string.Join(' ', arguments)} did not end in {Deadline}");
-        }
-        return (process.ExitCode, await output + await error);
     }
 }

@@ -47,9 +47,13 @@ public sealed class ToolTests(PublishedPackages packages)
             ["NUGET_PACKAGES"] = home.Combine("packages"),
         };
         // No other source is asked: the packages are enough.
-        (int exitCode, string output) = await PublishedPackages.RunAsync(
-            "dotnet", ["tool", "install", "--global", "Brownian", "--source", packages.Folder], environment);
-        Assert.True(exitCode == 0, output);
+        ProgramResult installed = await BrownianProgram.RunAsync(new ProgramRun
+        {
+            File = "dotnet",
+            Arguments = ["tool", "install", "--global", "Brownian", "--source", packages.Folder],
+            Environment = environment,
+        });
+        Assert.True(installed.ExitCode == 0, installed.AllText);
 
         string program = home.Combine(".dotnet", "tools", "brownian");
         string[] arguments = ["generate", "red apple, flat", "--seed", "7", "-o", "-"];

@@ -84,7 +84,7 @@ public sealed class InterpolateTests(ServedVariations served) : IClassFixture<Se
     [InlineData("interpolate.frames: \"many\" is not", "a", "b", "--frames", "many")]
     [InlineData("interpolate.images[0]: \"gone.png\" cannot be read", "gone.png", "gone.png")]
     [InlineData("\"a cat\" cannot be read", "a cat", "gone.png")]
-    [InlineData("Required argument missing", "a")]
+    [InlineData("SECOND is missing", "a")]
     public async Task Invalid_arguments_of_interpolate_are_refused(string says, params string[] arguments)
     {
         using var folder = new TemporaryFolder();

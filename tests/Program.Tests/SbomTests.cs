@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 
@@ -26,9 +25,10 @@ public sealed class SbomTests
     public async Task Every_program_has_a_CycloneDX_file_with_its_packages_and_their_licences()
     {
         using var folder = new TemporaryFolder();
-        (int exitCode, string output) = await RunAsync(folder.FullPath);
+        ProgramResult run = await BrownianProgram.RunAsync(
+            new ProgramRun { File = Repository.Combine("build", "sbom"), Arguments = [folder.FullPath], Deadline = Deadline });
 
-        Assert.True(exitCode == 0, output);
+        Assert.True(run.ExitCode == 0, run.AllText);
         Dictionary<string, string> versions = Versions();
         Assert.All(Programs, program =>
         {
@@ -80,25 +80,4 @@ public sealed class SbomTests
         XDocument.Load(Repository.Combine("Directory.Packages.props")).Descendants("PackageVersion")
         .ToDictionary(package => (string)package.Attribute("Include")!, package => ((string)package.Attribute("Version")!).Trim('[', ']'),
             StringComparer.Ordinal);
-
-    private static async Task<(int ExitCode, string Output)> RunAsync(string folder)
-    {
-        using var process = Process.Start(new ProcessStartInfo(Repository.Combine("build", "sbom"), [folder])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        using var deadline = new CancellationTokenSource(Deadline);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(deadline.Token), error = process.StandardError.ReadToEndAsync(deadline.Token);
-        try
-        {
-            await process.WaitForExitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"build/sbom did not end in {Deadline}");
-        }
-        return (process.ExitCode, await output + await error);
-    }
 }

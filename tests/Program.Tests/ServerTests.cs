@@ -169,7 +169,8 @@ public sealed partial class ServerTests(ServedProgram server) : IClassFixture<Se
         string[] unavailable = ["--server", "http://127.0.0.1:1"];
         AssertRefused(await RunAsync(folder, ["generate", "owl", .. unavailable]), 1, "no gateway answers at http://127.0.0.1:1: Connection refused");
         AssertRefused(
-            await RunAsync(folder, ["workers", "list", "--operators", "http://127.0.0.1:1"]), 1, "http://127.0.0.1:1: Connection refused");
+            await RunAsync(folder, ["workers", "list", "--operators", "http://127.0.0.1:1"]), 1,
+            "http://127.0.0.1:1 (--operators): Connection refused");
         AssertRefused(await RunAsync(folder, ["workers", "list", "--operators", "ftp://host"]), 2, "--operators: \"ftp://host\" is not allowed");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "127.0.0.1:1"]), 1, "at http://127.0.0.1:1: Connection refused");
         AssertRefused(await RunAsync(folder, ["jobs", "list", "--server", "ftp://host"]), 2, "--server: \"ftp://host\" is not allowed");

@@ -3,11 +3,9 @@ using System.Reflection;
 
 namespace Brownian.Tests.Programs;
 
-/// <summary>The built command line, run in the way of a user.</summary>
+/// <summary>The built command line, or another program, run in the way of a user.</summary>
 internal static class BrownianProgram
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
-
     /// <summary>artifacts/bin/Cli/release/brownian, beside the tests' own output.</summary>
     public static string File { get; } = Find();
 
@@ -18,7 +16,7 @@ internal static class BrownianProgram
     public static async Task<ProgramResult> RunAsync(ProgramRun run)
     {
         using Process process = Start(run);
-        using var deadline = new CancellationTokenSource(Deadline);
+        using var deadline = new CancellationTokenSource(run.Deadline);
         Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream, deadline.Token);
         Task<byte[]> error = ReadAsync(process.StandardError.BaseStream, deadline.Token);
         await process.StandardInput.BaseStream.WriteAsync(run.StandardInput, deadline.Token);
@@ -30,7 +28,7 @@ internal static class BrownianProgram
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"brownian {string.Join(' ', run.Arguments)} did not end in {Deadline}");
+            throw new TimeoutException($"{run.File ?? File} {string.Join(' ', run.Arguments)} did not end in {run.Deadline}");
         }
         return new ProgramResult(process.ExitCode, await output, System.Text.Encoding.UTF8.GetString(await error));
     }

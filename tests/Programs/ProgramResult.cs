@@ -8,4 +8,7 @@ internal sealed record ProgramResult(int ExitCode, byte[] Output, string Error)
 {
     /// <summary>Standard output as text.</summary>
     public string OutputText => System.Text.Encoding.UTF8.GetString(Output);
+
+    /// <summary>Standard output and then standard error.</summary>
+    public string AllText => OutputText + Error;
 }

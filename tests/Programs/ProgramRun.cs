@@ -12,5 +12,8 @@ internal sealed record ProgramRun
 
     public string? WorkingDirectory { get; init; }
 
+    /// <summary>When it is killed, and the test fails.</summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(2);
+
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }

@@ -23,7 +23,7 @@ internal static class CompletionCommand
             compdef _brownian brownian
             """,
         ["fish"] = """
-            complete -c brownian -a '(brownian complete --position (commandline --cursor) -- (commandline) 2>/dev/null)'
+            complete -c brownian -a '(brownian complete -- (commandline --cut-at-cursor --current-process | string collect) 2>/dev/null)'
             """,
         ["powershell"] = """
             Register-ArgumentCompleter -Native -CommandName brownian -ScriptBlock {

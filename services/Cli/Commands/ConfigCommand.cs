@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Brownian.Cli.Settings;
+using Brownian.Models.Catalog;
 
 namespace Brownian.Cli.Commands;
 
@@ -10,19 +11,62 @@ internal static class ConfigCommand
     /// <summary>Creates the command.</summary>
     public static Command Create()
     {
-        var command = new Command("config", "Shows and changes your defaults: fields of requests, and a server") { CreateSet(), CreateUnset() }
-            .WithExamples("brownian config set steps 30", "brownian config set scheduler dpm++_2m_karras", "brownian config unset steps");
-        command.SetAction(_ =>
+        var command = new Command("config", "Shows and changes your defaults: fields of requests, and a server")
         {
-            Console.Error.WriteLine(
-                UserConfig.FilePath + (File.Exists(UserConfig.FilePath) ? "" : " does not exist; \"brownian config set\" makes it"));
-            foreach ((string name, JsonNode? value) in UserConfig.Read())
+            CreateList(), CreateGet(), CreateSet(), CreateUnset(),
+        }
+            .WithExamples("brownian config set steps 30", "brownian config set scheduler dpm++_2m_karras", "brownian config unset steps");
+        command.SetAction(_ => List());
+        return command;
+    }
+
+    private static Command CreateList()
+    {
+        var command = new Command("list", "Shows all defaults, as \"brownian config\" does");
+        command.SetAction(_ => List());
+        return command;
+    }
+
+    private static int List()
+    {
+        Console.Error.WriteLine(
+            UserConfig.FilePath + (File.Exists(UserConfig.FilePath) ? "" : " does not exist; \"brownian config set\" makes it"));
+        foreach ((string name, JsonNode? value) in UserConfig.Read())
+        {
+            Console.Out.WriteLine($"{name} = {value?.ToJsonString()}");
+        }
+        return ExitCode.Success;
+    }
+
+    private static Command CreateGet()
+    {
+        Argument<string> name = Name();
+        var command = new Command("get", "Shows a default") { name };
+        command.SetAction(parsed =>
+        {
+            string key = parsed.GetValue(name)!;
+            JsonObject config = UserConfig.Read();
+            if (!config.TryGetPropertyValue(key, out JsonNode? value))
             {
-                Console.Out.WriteLine($"{name} = {value?.ToJsonString()}");
+                throw NotSet(key, config);
             }
+            Console.Out.WriteLine(value?.ToJsonString());
             return ExitCode.Success;
         });
         return command;
+    }
+
+    /// <summary>Returns the exception about a name that has no default.</summary>
+    private static FieldFaultException NotSet(string key, JsonObject config)
+    {
+        if (!UserConfig.Known.Contains(key))
+        {
+            var faults = new List<FieldFault>();
+            UserConfig.Check(key, null, "NAME", faults);
+            return new FieldFaultException(faults);
+        }
+        string set = config.Count == 0 ? "nothing" : string.Join(", ", config.Select(entry => entry.Key));
+        return new FieldFaultException(new FieldFault(key, $"is not set; set: {set}"));
     }
 
     private static Command CreateSet()
@@ -43,9 +87,27 @@ internal static class ConfigCommand
             JsonObject config = UserConfig.Read();
             config[key] = given;
             UserConfig.Write(config);
+            WarnOfModel(key, given, config);
             return ExitCode.Success;
         });
         return command;
+    }
+
+    /// <summary>Says that a model is not on this machine. It may be one of a server, so it is not refused.</summary>
+    private static void WarnOfModel(string key, JsonNode? given, JsonObject config)
+    {
+        if (key == "model" && given is JsonValue value && value.TryGetValue(out string? model) && !config.ContainsKey(UserConfig.Server)
+            && !Directory.Exists(model) && !File.Exists(model))
+        {
+            ModelCatalog catalog = ModelCatalog.Create([]);
+            string[] known = [.. catalog.List().Concat(catalog.ListCascades()).Select(found => found.Name)];
+            if (!known.Contains(model))
+            {
+                Console.Error.WriteLine(
+                    $"\"{model}\" is no model of this machine{Spelling.Hint(model, known)}; known: {string.Join(", ", known)}. "
+                        + "It is set, because a server may have it");
+            }
+        }
     }
 
     private static Command CreateUnset()
@@ -58,9 +120,7 @@ internal static class ConfigCommand
             JsonObject config = UserConfig.Read();
             if (!config.Remove(key))
             {
-                string[] set = [.. config.Select(entry => entry.Key)];
-                throw new FieldFaultException(FieldFault.Of(
-                    "NAME", key, set.Length == 0 ? "none, because no default is set" : string.Join(", ", set), Spelling.Hint(key, set)));
+                throw NotSet(key, config);
             }
             UserConfig.Write(config);
             return ExitCode.Success;

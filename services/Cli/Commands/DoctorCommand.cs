@@ -94,6 +94,11 @@ internal static class DoctorCommand
     private static IEnumerable<(string, string, string)> Devices()
     {
         yield return ("device cpu", Good, "ONNX Runtime's CPU provider");
+        if (!ExecutionProviders.HasCuda)
+        {
+            yield return ("device cuda", Note, $"{ExecutionProviders.NoCuda}; tensorrt needs it, too");
+            yield break;
+        }
         foreach (DeviceKind kind in (DeviceKind[])[DeviceKind.Cuda, DeviceKind.TensorRt])
         {
             (string, string, string) finding;
@@ -113,6 +118,10 @@ internal static class DoctorCommand
     private static IEnumerable<(string, string, string)> Models()
     {
         ModelCatalog catalog = ModelCatalog.Create([]);
+        foreach (string missing in ModelCatalog.FoldersOfVariable().Where(folder => !Directory.Exists(folder)))
+        {
+            yield return ("models", Note, $"{ModelCatalog.Variable} names {missing}, which does not exist");
+        }
         IReadOnlyList<(string Name, string Folder)> models = catalog.List();
         if (models.Count == 0)
         {
@@ -212,7 +221,8 @@ internal static class DoctorCommand
         (string, string, string) finding;
         try
         {
-            finding = ("defaults", Note, $"{UserConfig.FilePath} sets {string.Join(", ", UserConfig.Read().Select(entry => entry.Key))}");
+            string[] set = [.. UserConfig.Read().Select(entry => entry.Key)];
+            finding = ("defaults", Note, $"{UserConfig.FilePath} sets {(set.Length == 0 ? "nothing" : string.Join(", ", set))}");
         }
         catch (Exception exception) when (exception is FieldFaultException or ModelException)
         {

@@ -45,7 +45,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     private readonly ServerOption _server = new(required: false);
     private readonly Option<string?> _stopAfter =
         new("--stop-after") { Description = "Stop after a stage and write its output to the file of --output (.safetensors)", HelpName = "STAGE" };
-    private readonly Option<FileInfo?> _from =
+    private readonly Option<string?> _from =
         new("--from") { Description = "Continue from a file of --stop-after; other options change later stages", HelpName = "FILE" };
     private readonly Option<bool> _unload =
         new("--unload-stages") { Description = "Unload the graphs of each stage after it, so that memory holds one stage at a time" };
@@ -96,7 +96,20 @@ internal sealed class GenerateCommand(RequestOptions options)
     {
         // Ctrl-C is handled only after the first yield.
         await Task.Yield();
-        return await (_server.IsSet(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
+        try
+        {
+            return await (_server.IsSet(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
+        }
+        catch (FieldFaultException exception)
+        {
+            // A caller that gave no such value would not know where it comes from.
+            throw new FieldFaultException(
+                [.. exception.Faults.Select(fault => fault with { Message = fault.Message + options.OriginOf(fault.Field) })]);
+        }
+        catch (ModelException exception) when (options.OriginOf("model") is { Length: > 0 } origin)
+        {
+            throw new ModelException(exception.Message + origin, exception);
+        }
     }
 
     private async Task<int> RunHereAsync(ParseResult parsed, CancellationToken cancellationToken)
@@ -207,7 +220,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     private static int? FramesOf(JsonObject requested) =>
         requested["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
 
-    private static PartialResult? ReadKept(FileInfo? file)
+    private static PartialResult? ReadKept(string? file)
     {
         if (file is null)
         {
@@ -215,9 +228,9 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         try
         {
-            return PartialResult.Read(File.ReadAllBytes(file.FullName), file.Name);
+            return PartialResult.Read(RequestOptions.ReadAll(file, "--from"), Path.GetFileName(file));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (InvalidDataException exception)
         {
             throw new FieldFaultException(new FieldFault("--from", $"{file} cannot be read: {exception.Message}"));
         }
@@ -271,7 +284,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"{output} cannot be written: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault("--output", $"{output} cannot be written: {FileReason.Of(exception, output)}"));
         }
         if (!quiet)
         {
@@ -352,7 +365,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                 faults.Add(new FieldFault(local.Name, "is only for images that this machine generates; it cannot be given with --server"));
             }
         }
-        FileInfo? left = parsed.GetValue(_from);
+        string? left = parsed.GetValue(_from);
         PartialResult? kept = ReadKept(left);
         string? stop = parsed.GetValue(_stopAfter), output = parsed.GetValue(_output);
         var files = new ImageFiles(stop is null ? output : null);
@@ -396,7 +409,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                 await options.Files(parsed).UploadAsync(requested, client, cancellationToken);
                 if (left is not null)
                 {
-                    using FileStream file = left.OpenRead();
+                    using FileStream file = File.OpenRead(left);
                     requested["from"] = (await client.UploadAsync(file, cancellationToken)).Id;
                 }
                 request = ReadMessage(requested, []);
@@ -473,7 +486,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         if (files.NeedsFormat && requested["output"]?["format"] is null)
         {
-            faults.Add(new FieldFault("--output", "has no file name extension of a format; allowed: .png, .jpg, .webp, or --format"));
+            faults.Add(FieldFault.Of("--output", files.NamedFile, "a name that ends in .png, .jpg or .webp, or --format beside it"));
         }
     }
 

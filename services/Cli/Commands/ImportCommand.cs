@@ -27,7 +27,7 @@ internal static class ImportCommand
             {
                 faults.Add(FieldFault.Of("SOURCE", path, "a diffusers folder or a file that exists"));
             }
-            string name = NameOf(path, isFile);
+            string name = path.Length == 0 ? "model" : NameOf(path, isFile);
             options.Check(parsed, name, faults);
             return faults.Count > 0 ? throw new FieldFaultException(faults)
                 : options.Read(parsed, name).RunAsync(path, cancellationToken);

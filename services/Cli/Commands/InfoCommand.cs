@@ -11,13 +11,13 @@ internal static class InfoCommand
 {
     public static Command Create()
     {
-        var file = new Argument<FileInfo>("FILE") { Description = "A PNG, JPEG or WebP file" };
+        var file = new Argument<string>("FILE") { Description = "A PNG, JPEG or WebP file" };
         var json = new Option<bool>("--json") { Description = "Print the request that generate --like makes of the settings, as JSON" };
         var command = new Command("info", "Prints the settings in an image file") { file, json };
         command.SetAction(parsed =>
         {
-            FileInfo image = parsed.GetValue(file)!;
-            byte[] bytes = File.ReadAllBytes(image.FullName);
+            string image = parsed.GetValue(file)!;
+            byte[] bytes = RequestOptions.ReadAll(image, "FILE");
             string? text;
             try
             {

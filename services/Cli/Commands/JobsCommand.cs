@@ -2,6 +2,7 @@ using System.CommandLine;
 using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
 using Brownian.Client;
+using Brownian.Formats.Files;
 using Brownian.Formats.Images;
 using Brownian.Models.Families;
 using Brownian.V1;
@@ -160,7 +161,7 @@ internal static class JobsCommand
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new FieldFaultException(new FieldFault("--output", $"{output} cannot be written: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault("--output", $"{output} cannot be written: {FileReason.Of(exception, output)}"));
         }
         return ExitCode.Success;
     }

@@ -9,7 +9,7 @@ namespace Brownian.Cli.Commands;
 /// <summary>The image of --like: its settings, and the ones that the request does not take over.</summary>
 /// <param name="file">The image.</param>
 /// <param name="settings">The settings in the image.</param>
-internal sealed class LikeImage(FileInfo file, ImageMetadata settings)
+internal sealed class LikeImage(string file, ImageMetadata settings)
 {
     /// <summary>The options for images that the file does not contain.</summary>
     private static readonly Dictionary<string, string> Options = new(StringComparer.Ordinal)
@@ -27,7 +27,7 @@ internal sealed class LikeImage(FileInfo file, ImageMetadata settings)
 
     /// <summary>Reads an image's settings.</summary>
     /// <exception cref="FieldFaultException">The image contains no settings, or they cannot be read.</exception>
-    public static LikeImage Read(FileInfo file)
+    public static LikeImage Read(string file)
     {
         byte[] bytes = RequestOptions.ReadAll(file, "--like");
         try

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Brownian.Cli.Output;
 using Brownian.Formats.Files;
 using Brownian.Formats.Onnx;
@@ -23,19 +24,23 @@ internal static class ModelsCommand
     private static Command CreateList()
     {
         Option<string[]> folders = ModelOptions.CreateFolders();
-        var command = new Command("list", "Lists models with their family, size, precision and licence") { folders };
+        var json = new Option<bool>("--json") { Description = "Write the models as JSON" };
+        var command = new Command("list", "Lists models with their family, size, precision and licence") { folders, json };
         command.SetAction(parsed =>
         {
             ModelCatalog catalog = ModelCatalog.Create(parsed.GetValue(folders) ?? []);
-            string[][] rows =
+            ListedModel[] models =
             [
-                ["NAME", "FAMILY", "SIZE", "PRECISION", "DISK", "LICENCE", "FOLDER"],
-                .. catalog.List().Select(model => Row(
-                    model.Name == ModelCatalog.DefaultModel ? model.Name + " (default)" : model.Name, model.Folder,
-                    () => CellsOf(ModelFolder.Open(model.Folder)))),
-                .. catalog.ListCascades().Select(cascade => Row(
-                    cascade.Name, cascade.Folder, () => [Cascade.Family, "-", "-", "-", LicenceOf(Cascade.Open(cascade.Folder).License)])),
+                .. catalog.List().Select(model => Listed(model, () => Of(ModelFolder.Open(model.Folder)))),
+                .. catalog.ListCascades().Select(cascade => Listed(cascade, () =>
+                    new ListedModel { Family = Cascade.Family, License = Cascade.Open(cascade.Folder).License })),
             ];
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(JsonSerializer.Serialize(models, ListedModel.Json));
+                return ExitCode.Success;
+            }
+            string[][] rows = [["NAME", "FAMILY", "SIZE", "PRECISION", "DISK", "LICENCE", "FOLDER"], .. models.Select(CellsOf)];
             foreach (string line in TextTable.Lines(rows))
             {
                 Console.Out.WriteLine(line);
@@ -45,54 +50,64 @@ internal static class ModelsCommand
         return command;
     }
 
-    /// <summary>Returns the row of a folder.</summary>
-    /// <param name="name">The first cell.</param>
-    /// <param name="folder">The last cell.</param>
-    /// <param name="read">Returns the cells between them.</param>
-    private static string[] Row(string name, string folder, Func<string[]> read)
+    /// <summary>Returns what is listed of a folder, which may contain no model that can be used.</summary>
+    private static ListedModel Listed((string Name, string Folder) found, Func<ListedModel> read)
     {
+        ListedModel model;
         try
         {
-            return [name, .. read(), folder];
+            model = read();
         }
         catch (ModelException exception)
         {
-            return [name, TextTable.Cut(exception.Message, MaxFault), "-", "-", "-", "-", folder];
+            model = new ListedModel { Fault = exception.Message };
         }
+        return model with { Name = found.Name, Folder = found.Folder, IsDefault = found.Name == ModelCatalog.DefaultModel };
     }
 
-    private static string[] CellsOf(ModelFolder model)
+    private static ListedModel Of(ModelFolder model)
     {
         ModelFacts facts = ModelFamilies.Read(model);
         int side = facts.SampleSize * (facts.Scale ?? 1);
-        string size = ModelFamilies.Upscales(facts) || side == 0 ? "any" : string.Create(CultureInfo.InvariantCulture, $"{side}x{side}");
-        return
-        [
-            ModelFamilies.NameOf(facts), size, PrecisionOf(model), Gigabytes(model.Graphs.Values.Sum(graph => graph.Bytes)),
-            LicenceOf(model.Manifest.License),
-        ];
+        return new ListedModel
+        {
+            Family = ModelFamilies.NameOf(facts),
+            Size = ModelFamilies.Upscales(facts) || side == 0 ? "any" : string.Create(CultureInfo.InvariantCulture, $"{side}x{side}"),
+            Precision = PrecisionOf(model),
+            Bytes = model.Graphs.Values.Sum(graph => graph.Bytes),
+            License = model.Manifest.License,
+        };
     }
 
-    private static string LicenceOf(string? license) => TextTable.Cut(license ?? "-", MaxLicense);
+    private static string[] CellsOf(ListedModel model) =>
+    [
+        model.IsDefault ? model.Name + " (default)" : model.Name,
+        model.Family ?? TextTable.Cut(model.Fault!, MaxFault),
+        model.Size ?? "-",
+        model.Precision ?? "-",
+        model.Bytes is { } bytes ? Gigabytes(bytes) : "-",
+        TextTable.Cut(model.License ?? "-", MaxLicense),
+        model.Folder,
+    ];
 
     /// <summary>Returns how the weights of the largest graph are stored.</summary>
-    private static string PrecisionOf(ModelFolder model)
+    private static string? PrecisionOf(ModelFolder model)
     {
         if (model.Graphs.Values.MaxBy(graph => graph.Bytes) is not { } largest)
         {
-            return "-";
+            return null;
         }
         // Tables of indices and scales have one dimension.
         ILookup<int, OnnxInitializer> weights =
             OnnxStructure.Read(largest.File).Initializers.Where(weight => weight.Shape.Count > 1).ToLookup(weight => weight.Type);
-        return weights.Count == 0 ? "-"
+        return weights.Count == 0 ? null
             : weights.Any(type => type.First().ElementBytes == 1) ? "int8"
             : weights.MaxBy(type => type.Sum(weight => weight.Count))!.Key switch
             {
                 OnnxInitializer.Float32 => "float32",
                 OnnxInitializer.Float16 => "float16",
                 OnnxInitializer.Bfloat16 => "bfloat16",
-                _ => "-",
+                _ => null,
             };
     }
 
@@ -190,6 +205,7 @@ internal static class ModelsCommand
         Line("license", model.Manifest.License);
         Line("attribution", model.Manifest.Attribution);
         Line("imported-from", model.Manifest.Source);
+        Line("checkpoint-sha256", model.Manifest.CheckpointSha256);
         Line("examples", string.Join("; ", model.Manifest.Examples.Union(Prompts(model))));
         Line("pipeline", model.Index?["_class_name"]?.ToString());
         Line("scheduler", model.Scheduler?["_class_name"]?.ToString());

@@ -15,23 +15,35 @@ internal static class PresetsCommand
         var show = new Command("show", "Shows the fields of a preset") { name };
         show.SetAction(parsed =>
         {
-            var preset = Preset.Open(parsed.GetValue(name)!);
+            var preset = Preset.Open(parsed.GetValue(name)!, "NAME");
             Console.Error.WriteLine(preset.FilePath);
             Console.Out.WriteLine(preset.Fields.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
             return ExitCode.Success;
         });
-        var command = new Command("presets", "Lists and shows presets: files with fields of a request for \"generate --preset\"") { show }
-            .WithExamples("brownian presets", "brownian generate \"red apple, flat\" --preset draft");
-        command.SetAction(_ =>
+        var command = new Command("presets", "Lists and shows presets: files with fields of a request for \"generate --preset\"")
         {
-            foreach (string known in Preset.Names())
-            {
-                var preset = Preset.Open(known);
-                Console.Out.WriteLine($"{preset.Name}    {preset.Description}    {preset.FilePath}");
-            }
-            Console.Error.WriteLine($"Your own presets are files {Path.Combine(Preset.Folders[0], "NAME.json")}");
-            return ExitCode.Success;
-        });
+            CreateList(), show,
+        }
+            .WithExamples("brownian presets", "brownian generate \"red apple, flat\" --preset draft");
+        command.SetAction(_ => List());
         return command;
+    }
+
+    private static Command CreateList()
+    {
+        var command = new Command("list", "Lists the presets, as \"brownian presets\" does");
+        command.SetAction(_ => List());
+        return command;
+    }
+
+    private static int List()
+    {
+        foreach (string known in Preset.Names())
+        {
+            var preset = Preset.Open(known);
+            Console.Out.WriteLine($"{preset.Name}    {preset.Description}    {preset.FilePath}");
+        }
+        Console.Error.WriteLine($"Your own presets are files {Path.Combine(Preset.Folders[0], "NAME.json")}");
+        return ExitCode.Success;
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Brownian.Client;
+using Brownian.Formats.Files;
 using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
@@ -102,7 +103,7 @@ internal sealed class RequestFiles(string folder)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new InvalidDataException($"\"{named}\" cannot be read: {exception.Message}");
+            throw new InvalidDataException($"\"{named}\" cannot be read: {FileReason.Of(exception, Located(named))}");
         }
     }
 }

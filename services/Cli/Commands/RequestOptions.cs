@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Cli.Settings;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Formats.Files;
 using Brownian.Formats.Images;
 using Brownian.Requests;
 
@@ -47,16 +48,16 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<FileInfo?> _request =
-        new Option<FileInfo?>("--request") { Description = "A request as a JSON file; other options replace its fields", HelpName = "FILE" }
+    private readonly Option<string?> _request =
+        new Option<string?>("--request") { Description = "A request as a JSON file; other options replace its fields", HelpName = "FILE" }
             .In(HelpGroup.Request);
     private readonly Option<string?> _preset = new Option<string?>("--preset")
     {
         Description = "Begin with the fields of a preset: a name of \"brownian presets\", or a JSON file",
         HelpName = "NAME|FILE",
     }.In(HelpGroup.Request);
-    private readonly Option<FileInfo?> _like =
-        new Option<FileInfo?>("--like") { Description = "An image whose settings become the request; other options replace them", HelpName = "FILE" }
+    private readonly Option<string?> _like =
+        new Option<string?>("--like") { Description = "An image whose settings become the request; other options replace them", HelpName = "FILE" }
             .In(HelpGroup.Request);
     private readonly Option<string?> _initImage = Of("init_image", "FILE");
     private readonly Option<string?> _mask = Of("mask", "FILE");
@@ -118,6 +119,9 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             .OrderBy(field => field.Declared.Group).Select(FieldOption.Create).OfType<FieldOption>(),
     ];
 
+    /// <summary>Where fields come from that no option sets, and their values there: the user's defaults, a preset, an image.</summary>
+    private readonly Dictionary<string, (string Where, JsonNode? Value)> _origins = new(StringComparer.Ordinal);
+
     /// <summary>The image of --like, once the request is built; null without --like.</summary>
     public LikeImage? Like { get; private set; }
 
@@ -165,7 +169,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null)
     {
         var faults = new List<FieldFault>();
-        FileInfo? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
+        string? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
         string? prompt =
             kind switch { ImageCommand.Upscale => parsed.GetValue(_promptOption), ImageCommand.Generate => parsed.GetValue(_prompt), _ => null };
         if (requestFile is not null && likeFile is not null)
@@ -181,9 +185,9 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             throw new FieldFaultException(new FieldFault("--from", "contains a request; --request and --like cannot be given with it"));
         }
         JsonObject json = requestFile is not null ? RequestJson.Parse(ReadAll(requestFile, "--request"))
-            : likeFile is not null ? (JsonObject)(Like = LikeImage.Read(likeFile)).Settings.Request.DeepClone()
+            : likeFile is not null ? From($"from the settings in {likeFile}", (Like = LikeImage.Read(likeFile)).Settings.Request)
             : (JsonObject?)kept?.DeepClone() ?? Defaults(parsed.GetValue(_preset));
-        string folder = requestFile?.DirectoryName ?? "";
+        string folder = FolderOf(requestFile);
         if (model is null && requestFile is not null)
         {
             foreach (JsonValue named in (json["model"] is JsonArray list ? list.AsEnumerable() : [json["model"]]).OfType<JsonValue>().ToArray())
@@ -247,6 +251,13 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             }
             json[field[..equals]] = OptionText.Json(field[(equals + 1)..]);
         }
+        foreach ((string name, (string Where, JsonNode? Value) origin) in _origins.ToArray())
+        {
+            if (!JsonNode.DeepEquals(json[name], origin.Value))
+            {
+                _origins.Remove(name);
+            }
+        }
         Like?.Check(json, faults);
         // Variations and previews have no prompt, and upscaling needs none.
         bool needsPrompt = json["interpolate"] is null
@@ -268,13 +279,32 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         {
             return [];
         }
-        JsonObject fields = UserConfig.ReadRequest();
-        foreach ((string name, JsonNode? value) in preset is null ? [] : Preset.Open(preset).Fields)
+        JsonObject fields = From($"from {UserConfig.FilePath}", UserConfig.ReadRequest());
+        if (preset is not null)
         {
-            fields[name] = value?.DeepClone();
+            var opened = Preset.Open(preset);
+            foreach ((string name, JsonNode? value) in From($"from {opened.FilePath}", opened.Fields))
+            {
+                fields[name] = value?.DeepClone();
+            }
         }
         return fields;
     }
+
+    /// <summary>Returns a copy of fields, and remembers where they come from.</summary>
+    private JsonObject From(string where, JsonObject fields)
+    {
+        foreach ((string name, JsonNode? value) in fields)
+        {
+            _origins[name] = (where, value?.DeepClone());
+        }
+        return (JsonObject)fields.DeepClone();
+    }
+
+    /// <summary>Returns where a field's value comes from when no option sets it, as the end of a message; nothing for other fields.</summary>
+    /// <param name="field">The field, or a part of it.</param>
+    public string OriginOf(string field) =>
+        _origins.TryGetValue(field.Split('.', '[')[0], out (string Where, JsonNode? Value) origin) ? $" ({origin.Where})" : "";
 
     /// <summary>Returns the text from which file names are made; null for the prompt.</summary>
     public string? NameOf(ParseResult parsed) => kind switch
@@ -286,7 +316,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     };
 
     /// <summary>Returns the files that the request names.</summary>
-    public RequestFiles Files(ParseResult parsed) => new(parsed.GetValue(_request)?.DirectoryName ?? "");
+    public RequestFiles Files(ParseResult parsed) => new(FolderOf(parsed.GetValue(_request)));
 
     /// <summary>
     /// Sets the endpoints of an interpolation. If one of them is an image file, or has an image file's name, both are images; otherwise they are
@@ -431,17 +461,21 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         SetNumber(output, "quality", quality);
     }
 
+    /// <summary>Returns the folder of the request file; the current one without a file.</summary>
+    private static string FolderOf(string? requestFile) =>
+        string.IsNullOrEmpty(requestFile) ? "" : Path.GetDirectoryName(Path.GetFullPath(requestFile)) ?? "";
+
     /// <summary>Returns a file's bytes.</summary>
     /// <exception cref="FieldFaultException">The file cannot be read.</exception>
-    internal static byte[] ReadAll(FileInfo file, string option)
+    internal static byte[] ReadAll(string file, string option)
     {
         try
         {
-            return File.ReadAllBytes(file.FullName);
+            return File.ReadAllBytes(file);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new FieldFaultException(new FieldFault(option, $"{file} cannot be read: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault(option, $"\"{file}\" cannot be read: {FileReason.Of(exception, file)}"));
         }
     }
 

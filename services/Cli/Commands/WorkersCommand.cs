@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
 using Brownian.Client;
 using Brownian.V1;
@@ -8,6 +9,9 @@ namespace Brownian.Cli.Commands;
 /// <summary><c>brownian workers</c>: the workers of a gateway, and commands that drain, pause and resume them.</summary>
 internal static class WorkersCommand
 {
+    /// <summary>The cell of something that a worker does not have.</summary>
+    private const string None = "-";
+
     public static Command Create() => new("workers", "Shows and controls the workers of a server: list, drain, pause, resume")
     {
         CreateList(),
@@ -38,9 +42,15 @@ internal static class WorkersCommand
                     Console.Out.WriteLine(JobText.Json(response));
                     return ExitCode.Success;
                 }
-                foreach (Worker worker in response.Workers)
+                if (response.Workers.Count == 0)
                 {
-                    Console.Out.WriteLine(Line(worker));
+                    Console.Error.WriteLine("no workers");
+                    return ExitCode.Success;
+                }
+                string[][] rows = [["ID", "ROLE", "STATE", "BUSY", "DEVICE", "MODELS", "ADDRESS"], .. response.Workers.Select(CellsOf)];
+                foreach (string line in TextTable.Lines(rows))
+                {
+                    Console.Out.WriteLine(line);
                 }
                 return ExitCode.Success;
             },
@@ -68,13 +78,13 @@ internal static class WorkersCommand
         return command;
     }
 
-    private static string Line(Worker worker) => string.Join(
-        "    ",
-        (
-            (string[])
-            [
-                worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy",
-                worker.Device is { Length: > 0 } device ? device : worker.Provider, string.Join(",", worker.Models), worker.Address
-            ])
-            .Where(part => part.Length > 0));
+    private static string Line(Worker worker) => string.Join("    ", CellsOf(worker).Where(part => part != None));
+
+    private static string[] CellsOf(Worker worker) =>
+    [
+        worker.Id, worker.Role, worker.State, $"{worker.Busy}/{worker.Slots} busy",
+        Cell(worker.Device is { Length: > 0 } device ? device : worker.Provider), Cell(string.Join(",", worker.Models)), Cell(worker.Address),
+    ];
+
+    private static string Cell(string text) => text.Length > 0 ? text : None;
 }

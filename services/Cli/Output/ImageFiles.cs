@@ -1,4 +1,5 @@
 using System.Text;
+using Brownian.Formats.Files;
 using Brownian.Formats.Images;
 
 namespace Brownian.Cli.Output;
@@ -53,6 +54,9 @@ internal sealed class ImageFiles
     /// <summary>The format of the file name's extension, or null.</summary>
     public ImageFormat? NamedFormat { get; }
 
+    /// <summary>The file that the caller named; null for a folder, standard output or nothing.</summary>
+    public string? NamedFile => _file;
+
     /// <summary>Whether a file was given whose extension determines no format.</summary>
     public bool NeedsFormat => _file is not null && NamedFormat is null;
 
@@ -91,7 +95,7 @@ internal sealed class ImageFiles
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new FieldFaultException(new FieldFault(option, $"the folder \"{folder}\" cannot be made: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault(option, $"the folder \"{folder}\" cannot be made: {FileReason.Of(exception, folder)}"));
         }
         RequireWritable(option, folder);
     }
@@ -171,8 +175,10 @@ internal sealed class ImageFiles
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             string full = Path.GetFullPath(folder);
-            string reason = exception.Message.Replace(Path.GetFullPath(probe), full, StringComparison.Ordinal);
-            throw new FieldFaultException(new FieldFault(option, $"the folder {full} cannot be written to: {reason}"));
+            // A file system that takes no new files, such as that of processes, says that the new file is not found.
+            string reason = exception is FileNotFoundException ? "it takes no files" : FileReason.Of(exception, probe);
+            throw new FieldFaultException(new FieldFault(
+                option, $"the folder {full} cannot be written to: {reason.Replace(Path.GetFullPath(probe), full, StringComparison.Ordinal)}"));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Brownian.Formats.Files;
 
 namespace Brownian.Cli.Remote;
 
@@ -38,7 +39,7 @@ internal sealed class AuthorityOption
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or CryptographicException)
         {
-            throw new FieldFaultException(new FieldFault(option, $"{file} cannot be read: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault(option, $"{file} cannot be read: {FileReason.Of(exception, file!)}"));
         }
         return authorities.Count > 0
             ? authorities

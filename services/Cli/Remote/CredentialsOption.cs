@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Brownian.Formats.Files;
 using Brownian.Hosting;
 
 namespace Brownian.Cli.Remote;
@@ -63,7 +64,7 @@ internal sealed class CredentialsOption
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new FieldFaultException(new FieldFault("credentials", $"{file} cannot be read: {exception.Message}"));
+            throw new FieldFaultException(new FieldFault("credentials", $"{file} cannot be read: {FileReason.Of(exception, file)}"));
         }
         SentSecret? found = null;
         var faults = new List<FieldFault>();

@@ -84,7 +84,7 @@ internal sealed class OperatorsOption
         }
         catch (RpcException exception)
         {
-            throw ServerOption.Translate(exception, address, cancellationToken);
+            throw ServerOption.Translate(exception, $"{address} (--operators)", cancellationToken);
         }
     }
 }

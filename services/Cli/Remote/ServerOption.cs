@@ -69,7 +69,8 @@ internal sealed class ServerOption
         }
         catch (RpcException exception)
         {
-            throw Translate(exception, string.Join(", ", addresses), cancellationToken);
+            string called = string.Join(", ", addresses) + (operatorAddress is null ? "" : $" or {operatorAddress} (--operators)");
+            throw Translate(exception, called, cancellationToken);
         }
     }
 

@@ -27,9 +27,10 @@ internal sealed record Preset(string Name, string FilePath, string? Description,
 
     /// <summary>Reads a preset.</summary>
     /// <param name="nameOrFile">A name of <see cref="Names"/>, or the path of a file.</param>
+    /// <param name="option">What a message names.</param>
     /// <exception cref="FieldFaultException">There is no such preset, or it has fields that are not allowed.</exception>
     /// <exception cref="ModelException">The file is no JSON object.</exception>
-    public static Preset Open(string nameOrFile)
+    public static Preset Open(string nameOrFile, string option = "--preset")
     {
         bool isName = nameOrFile.IndexOfAny(['/', '\\']) < 0 && nameOrFile.Length > 0;
         string? file = isName ? Folders.Select(folder => Path.Combine(folder, nameOrFile + Extension)).FirstOrDefault(File.Exists) : null;
@@ -37,7 +38,7 @@ internal sealed record Preset(string Name, string FilePath, string? Description,
         {
             IReadOnlyList<string> names = Names();
             throw new FieldFaultException(FieldFault.Of(
-                "--preset", nameOrFile, $"{string.Join(", ", names)}, or the path of a file", Spelling.Hint(nameOrFile, names)));
+                option, nameOrFile, $"{string.Join(", ", names)}, or the path of a file", Spelling.Hint(nameOrFile, names)));
         }
         JsonObject fields = JsonFile.Read(found);
         string? description = (fields[DescriptionKey] as JsonValue)?.ToString();

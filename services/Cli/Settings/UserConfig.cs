@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Brownian.Diffusion.Schedulers;
 using Brownian.Formats.Files;
 using Brownian.Requests;
 using Brownian.Requests.Schema;
@@ -77,11 +78,23 @@ internal static class UserConfig
         }
         if (name == Server)
         {
-            if (value is not JsonValue text || !text.TryGetValue(out string? _))
+            if (value is not JsonValue text || !text.TryGetValue(out string? address) || string.IsNullOrWhiteSpace(address))
             {
-                faults.Add(FieldFault.Of(where, value, "the address of a gateway, as text"));
+                faults.Add(FieldFault.Of(where, value, "the address of a gateway's gRPC port, such as http://host:5081, as text"));
             }
             return;
+        }
+        if (name == "scheduler" && NameOf(value) is { } scheduler)
+        {
+            try
+            {
+                SchedulerCatalog.Find(scheduler, where);
+            }
+            catch (FieldFaultException exception)
+            {
+                faults.AddRange(exception.Faults);
+                return;
+            }
         }
         try
         {
@@ -93,4 +106,9 @@ internal static class UserConfig
                 .Select(fault => new FieldFault(where + fault.Field[name.Length..], fault.Message)));
         }
     }
+
+    /// <summary>Returns the scheduler's name in its two forms, a text and an object; null for other values.</summary>
+    private static string? NameOf(JsonNode? scheduler) =>
+        (scheduler is JsonObject options ? options["_class_name"] : scheduler) is JsonValue value && value.TryGetValue(out string? name)
+            ? name : null;
 }

@@ -27,6 +27,7 @@ public static class CatalogMessages
             License = card.License ?? "",
             Family = card.Family,
             Fingerprint = card.Fingerprint,
+            CheckpointSha256 = card.CheckpointSha256 ?? "",
             MaxPixels = GenerationRequest.MaxPixels,
         };
         if (card.Stages is { } stages)

@@ -5,6 +5,7 @@ using Brownian.Hosting;
 using Brownian.Jobs.Services;
 using Brownian.Jobs.Wire;
 using Brownian.Requests;
+using Brownian.Requests.Schema;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
@@ -87,7 +88,7 @@ internal static class JsonBodies
         FieldFault[] faults =
         [
             .. json.Select(field => field.Key).Where(name => message.FindField(name) is null)
-                .Select(name => new FieldFault(name, $"is not a field of this call; known: {message.FieldNames()}")),
+                .Select(name => new FieldFault(name, OtherNames.DescribeUnknown(name, message.FieldNames(), "this call"))),
         ];
         return faults.Length == 0 ? Utf8Text.Checked(body).ToArray() : throw new FieldFaultException(faults);
     }

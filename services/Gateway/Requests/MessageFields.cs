@@ -10,6 +10,6 @@ internal static class MessageFields
         message.FindFieldByName(name) ?? message.Fields.InFieldNumberOrder().FirstOrDefault(field => field.JsonName == name);
 
     /// <summary>Returns the names of a message's fields, for fault messages.</summary>
-    public static string FieldNames(this MessageDescriptor message) =>
-        string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => field.Name));
+    public static IReadOnlyCollection<string> FieldNames(this MessageDescriptor message) =>
+        [.. message.Fields.InFieldNumberOrder().Select(field => field.Name)];
 }

@@ -87,7 +87,7 @@ public static partial class RequestMessage
         {
             if (message.Descriptor.FindField(name) is not { } field)
             {
-                faults.Add(new FieldFault(prefix + name, $"is not a field of a request; known: {message.Descriptor.FieldNames()}"));
+                faults.Add(new FieldFault(prefix + name, OtherNames.DescribeUnknown(name, message.Descriptor.FieldNames())));
             }
             else if (value is not null)
             {

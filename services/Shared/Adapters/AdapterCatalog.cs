@@ -303,7 +303,8 @@ public sealed class AdapterCatalog
         string where = names.Length > 0 ? "known: " + string.Join(", ", names.Take(Max)) + (names.Length > Max ? ", ..." : "")
             // A gateway must not reveal the paths of its folders to clients.
             : Folders.Count > 0 ? _takesPaths ? "known: none in " + string.Join(", ", Folders) : "known: none"
-            : $"no folder of adapters is given (--adapters, {Variable})";
+            : _takesPaths ? $"no folder of adapters is given (--adapters, {Variable})"
+            : $"this server has no folder of adapters (its setting Platform:AdapterFolders, or {Variable})";
         throw new ModelException($"there is no {what} \"{name}\"; {where}");
     }
 

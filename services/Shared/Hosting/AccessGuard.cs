@@ -29,9 +29,13 @@ internal sealed class AccessGuard(
 
     /// <summary>Returns the permission that an endpoint requires.</summary>
     public static Permission RequiredBy(Endpoint endpoint) =>
-        endpoint is RouteEndpoint route && route.RoutePattern.Parameters.Any(parameter => Unimplemented.Contains(parameter.Name)) ? Permission.None
+        endpoint is RouteEndpoint route && IsUnimplemented(route) ? Permission.None
         : endpoint.Metadata.GetMetadata<RequiresAttribute>() is { } requires ? requires.Permission
         : Permission.Administer;
+
+    /// <summary>Returns whether an endpoint is one with which gRPC answers calls of methods that do not exist.</summary>
+    public static bool IsUnimplemented(RouteEndpoint endpoint) =>
+        endpoint.RoutePattern.Parameters.Any(parameter => Unimplemented.Contains(parameter.Name));
 
     public static void Use(WebApplication app)
     {

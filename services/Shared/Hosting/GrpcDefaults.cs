@@ -25,7 +25,7 @@ public static class GrpcDefaults
         .AddJsonTranscoding(json => json.TypeRegistry = TypeRegistry.FromFiles(ErrorDetailsReflection.Descriptor));
         builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins(builder.Options.Origins)
-            .WithMethods("GET", "POST")
+            .WithMethods("GET", "HEAD", "POST", "DELETE")
             .AllowAnyHeader()
             // The headers of gRPC-Web and JSON answers; trailers are in the body.
             .WithExposedHeaders("Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Grpc-Encoding", "Grpc-Accept-Encoding", "Retry-After")
@@ -39,6 +39,7 @@ public static class GrpcDefaults
             // Otherwise the HTTP port of a worker would accept the calls for which its gRPC port requires a client certificate.
             bool isOpen = builder.Role == ServiceRole.Gateway || !app.Services.GetRequiredService<ProcessCertificates>().CanRequire;
             app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = isOpen });
+            CallMethods.Use(app);
             AccessGuard.Use(app);
             app.MapGrpcReflectionService().OnPort(ListeningPort.Any).Requires(Permission.Read);
             app.MapGrpcHealthChecksService().OnPort(ListeningPort.Any).Requires(Permission.None);

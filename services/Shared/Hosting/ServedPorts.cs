@@ -1,15 +1,18 @@
+using Brownian.Jobs.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Brownian.Hosting;
 
 /// <summary>
-/// Writes the ports of a running process into its data folder, so that the command line sends the secrets of the folder to this process and to no
-/// other one of the machine.
+/// Logs what each port of a running gateway is for, and writes the ports into the data folder, so that the command line sends the secrets of the
+/// folder to this process and to no other one of the machine.
 /// </summary>
 /// <param name="addresses">The addresses.</param>
 /// <param name="services">Contains the data folder of a process that has one.</param>
-public sealed class ServedPorts(ListeningAddresses addresses, IServiceProvider services) : IHostedLifecycleService
+/// <param name="logger">Receives the addresses.</param>
+public sealed class ServedPorts(ListeningAddresses addresses, IServiceProvider services, ILogger<ServedPorts> logger) : IHostedLifecycleService
 {
     /// <summary>The file in a data folder that contains the ports, one a line. It exists while the process runs.</summary>
     public const string FileName = "ports";
@@ -31,6 +34,7 @@ public sealed class ServedPorts(ListeningAddresses addresses, IServiceProvider s
     /// <inheritdoc/>
     public Task StartedAsync(CancellationToken cancellationToken)
     {
+        PlatformLog.GatewayServes(logger, addresses.Http, addresses.Grpc, addresses.OperatorHttp, addresses.OperatorGrpc);
         if (File is { } file)
         {
             string?[] known = [addresses.Http, addresses.Grpc, addresses.OperatorHttp, addresses.OperatorGrpc];

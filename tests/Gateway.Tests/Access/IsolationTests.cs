@@ -121,6 +121,12 @@ public sealed class IsolationTests : IAsyncLifetime
         }
         Assert.NotEmpty(await _acme.GetArtifactAsync(id, Stop));
         Assert.Equal(HttpStatusCode.OK, (await _acmeHttp.GetAsync("/v1/artifacts/" + id, Stop)).StatusCode);
+        using (var question = new HttpRequestMessage(HttpMethod.Head, "/v1/artifacts/" + id))
+        {
+            using HttpResponseMessage answer = await _acmeHttp.SendAsync(question, Stop);
+            Assert.Equal((HttpStatusCode.OK, "image/png"), (answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+            Assert.Empty(await answer.Content.ReadAsByteArrayAsync(Stop));
+        }
         Assert.Equal(HttpStatusCode.NotFound, (await _otherHttp.GetAsync("/v1/artifacts/" + id, Stop)).StatusCode);
         Assert.Equal(
             StatusCode.NotFound, (await Assert.ThrowsAsync<RpcException>(() => _other.GetArtifactAsync(id, Stop))).StatusCode);

@@ -56,7 +56,11 @@ public sealed class JsonDoorTests : JsonCalls
     [Theory]
     [InlineData("GET", "/v1/nothing", null, HttpStatusCode.NotFound, "there is no call GET /v1/nothing at this port; calls begin with /v1/")]
     [InlineData("GET", "/v1/workers", null, HttpStatusCode.NotFound, "there is no call GET /v1/workers at this port")]
-    [InlineData("PUT", "/v1/jobs", null, HttpStatusCode.NotFound, "there is no call PUT /v1/jobs at this port")]
+    [InlineData("PUT", "/v1/jobs", null, HttpStatusCode.MethodNotAllowed, "/v1/jobs has no method PUT; allowed: GET, POST")]
+    [InlineData("POST", "/v1/models", "application/json", HttpStatusCode.MethodNotAllowed, "/v1/models has no method POST; allowed: GET")]
+    [InlineData("DELETE", "/v1/artifacts/a", null, HttpStatusCode.MethodNotAllowed, "/v1/artifacts/a has no method DELETE; allowed: GET, HEAD")]
+    // A path of another port is none of this one.
+    [InlineData("DELETE", "/v1/workers", null, HttpStatusCode.NotFound, "there is no call DELETE /v1/workers at this port")]
     [InlineData("POST", "/v1/jobs", "application/x-www-form-urlencoded", HttpStatusCode.UnsupportedMediaType,
         "Content-Type: \"application/x-www-form-urlencoded\" is not allowed; allowed: the header Content-Type: application/json")]
     [InlineData("POST", "/v1/jobs", null, HttpStatusCode.UnsupportedMediaType, "Content-Type: null is not allowed")]
@@ -73,6 +77,7 @@ public sealed class JsonDoorTests : JsonCalls
         using HttpResponseMessage answer = await Node.Http.SendAsync(request, Stop);
 
         Assert.Equal(status, answer.StatusCode);
+        Assert.Equal(status == HttpStatusCode.MethodNotAllowed, answer.Content.Headers.Allow.Count > 0);
         Assert.StartsWith(
             says, (string?)(await answer.Content.ReadFromJsonAsync<JsonNode>(Stop))!["message"], StringComparison.Ordinal);
     }
@@ -175,9 +180,13 @@ public sealed class JsonDoorTests : JsonCalls
 
     [Theory]
     [InlineData("/v1/uploads", "utf-16", """{"data": "AAAA", "last": true}""", "request: is UTF-16 text; allowed: UTF-8")]
-    [InlineData("/v1/uploads", "utf-8", """{"data": "AAAA", "lasst": true, "b": 1}""", "lasst: is not a field of this call; known: ")]
+    [InlineData("/v1/uploads", "utf-8", """{"data": "AAAA", "lasst": true, "b": 1}""",
+        "lasst: is not a field of this call (did you mean last?); known: ")]
     [InlineData("/v1/uploads", "utf-8", "[1]", "request: is a JSON array; allowed: an object")]
     [InlineData("/v1/uploads", "utf-8", """{"data": """, "request: is not valid JSON: line 1, position ")]
+    [InlineData("/v1/jobs", "utf-8", """{"prompt": "a", "cfg_scale": 7}""",
+        "cfg_scale: is not a field of a request (did you mean guidance_scale?); ")]
+    [InlineData("/v1/jobs", "utf-8", """{"prompt": "a", "stepz": 7}""", "stepz: is not a field of a request (did you mean steps?); ")]
     [InlineData("/v1/jobs/a/cancel", "utf-8", """{"why": 1}""", "why: is not a field of this call; known: id")]
     public async Task An_invalid_body_is_refused_in_the_same_way_by_every_call(string path, string encoding, string body, string says)
     {

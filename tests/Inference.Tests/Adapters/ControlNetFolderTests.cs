@@ -102,7 +102,9 @@ public sealed class ControlNetFolderTests : IDisposable
             (unnamed.Field, unnamed.Message.StartsWith("is missing; the model bare has none of its own", StringComparison.Ordinal)));
         FieldFault unknown = Assert.Single(Assert.Throws<FieldFaultException>(() => Resolve(generator, RequestOf("edges"))).Faults);
         Assert.Equal(
-            ("controlnets[0]", "there is no ControlNet \"edges\"; no folder of adapters is given (--adapters, BROWNIAN_ADAPTERS)"),
+            ("controlnets[0]",
+                "there is no ControlNet \"edges\"; this server has no folder of adapters (its setting Platform:AdapterFolders, or "
+                    + "BROWNIAN_ADAPTERS)"),
             (unknown.Field, unknown.Message));
     }
 

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Brownian.Program.Tests.Documents;
 
 /// <summary>docs/clients.md: the programs of the page, in their languages.</summary>
@@ -18,31 +16,24 @@ public sealed class ClientsTests(ServedProgram served) : IClassFixture<ServedPro
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.Combine(file), page.Block(language), TestContext.Current.CancellationToken);
 
-        (int exitCode, string output) = await RunAsync(folder, [.. command.Split(' '), "red apple, flat", "apple.png"]);
-        Assert.True(exitCode == 0, output);
-        Assert.Contains("denoise: step 20 of 20", output, StringComparison.Ordinal);
+        ProgramResult saved = await RunAsync(folder, [.. command.Split(' '), "red apple, flat", "apple.png"]);
+        Assert.True(saved.ExitCode == 0, saved.AllText);
+        Assert.Contains("denoise: step 20 of 20", saved.AllText, StringComparison.Ordinal);
         ProgramResult expected = await BrownianProgram.RunAsync("generate", "red apple, flat", "--seed", "7", "-o", "-");
         Assert.Equal(expected.Output, await File.ReadAllBytesAsync(folder.Combine("apple.png"), TestContext.Current.CancellationToken));
 
-        (exitCode, output) = await RunAsync(folder, [.. command.Split(' '), new string('a', 33_000), "long.png"]);
-        Assert.NotEqual(0, exitCode);
-        Assert.Contains("prompt: ", output, StringComparison.Ordinal);
+        ProgramResult refused = await RunAsync(folder, [.. command.Split(' '), new string('a', 33_000), "long.png"]);
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("prompt: ", refused.AllText, StringComparison.Ordinal);
         Assert.False(File.Exists(folder.Combine("long.png")));
     }
 
-    private async Task<(int ExitCode, string Output)> RunAsync(TemporaryFolder folder, string[] command)
+    private Task<ProgramResult> RunAsync(TemporaryFolder folder, string[] command) => BrownianProgram.RunAsync(new ProgramRun
     {
-        var start = new ProcessStartInfo(command[0], command[1..])
-        {
-            WorkingDirectory = folder.FullPath,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["BROWNIAN_HTTP"] = served.Json;
-        using Process process = Process.Start(start)!;
-        using var deadline = new CancellationTokenSource(Deadline);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(deadline.Token), error = process.StandardError.ReadToEndAsync(deadline.Token);
-        await process.WaitForExitAsync(deadline.Token);
-        return (process.ExitCode, await output + await error);
-    }
+        File = command[0],
+        Arguments = command[1..],
+        WorkingDirectory = folder.FullPath,
+        Environment = new Dictionary<string, string> { ["BROWNIAN_HTTP"] = served.Json },
+        Deadline = Deadline,
+    });
 }

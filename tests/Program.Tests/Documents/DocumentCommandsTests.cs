@@ -16,8 +16,8 @@ public sealed partial class DocumentCommandsTests(DocumentReader reader) : IClas
     private static readonly Dictionary<string, string> NotRun = new(StringComparer.Ordinal)
     {
         ["brownian pull "] = "the network: PullTests",
-        ["brownian completion fish"] = "fish",
-        ["brownian completion powershell"] = "PowerShell",
+        ["brownian completion fish"] = "fish: CompletionTests",
+        ["brownian completion powershell"] = "PowerShell: CompletionTests",
         ["--device cuda"] = "a GPU",
         ["--ca ca.crt"] = "a server with this certificate: TlsTests",
         ["--model v1-5-pruned.safetensors"] = "a checkpoint with CLIP's own tokenizer: ImportTests of Import.Tests",
@@ -44,7 +44,7 @@ public sealed partial class DocumentCommandsTests(DocumentReader reader) : IClas
         PageCommand[] commands = [.. new Page(page).Commands()];
         foreach (PageCommand file in commands.Where(command => command.File is not null))
         {
-            await File.WriteAllTextAsync(folder.Combine(file.File!), file.Text, TestContext.Current.CancellationToken);
+            await File.WriteAllTextAsync(folder.Combine(file.File!), ReaderFolder.Shortened(file.Text), TestContext.Current.CancellationToken);
         }
         var failures = new List<string>();
         foreach (PageCommand command in commands.Where(command => command.File is null && IsRun(command.Text)))

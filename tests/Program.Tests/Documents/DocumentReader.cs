@@ -51,7 +51,7 @@ public sealed partial class DocumentReader : IAsyncLifetime
     /// <returns>What it printed where it failed; null where it ran well.</returns>
     internal async Task<string?> RunAsync(string command, string folder)
     {
-        string text = command.Replace("http://127.0.0.1:5081", _served!.Grpc, StringComparison.Ordinal)
+        string text = ReaderFolder.Shortened(command).Replace("http://127.0.0.1:5081", _served!.Grpc, StringComparison.Ordinal)
             .Replace("http://127.0.0.1:5080", _served.Json, StringComparison.Ordinal)
             .Replace("http://127.0.0.1:5082", _served.OperatorsJson, StringComparison.Ordinal);
         bool calls = command.StartsWith("curl ", StringComparison.Ordinal);

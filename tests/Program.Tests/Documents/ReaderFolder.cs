@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Brownian.Imaging;
 using Brownian.Import.Tests;
 using Brownian.Inference.Tests.Adapters;
@@ -8,7 +9,7 @@ namespace Brownian.Program.Tests.Documents;
 /// The folder in which a reader of the documentation works: under the names that the pages use, tiny models, checkpoints and adapters of the families
 /// that the pages are about. Pictures are those of <c>brownian examples</c>.
 /// </summary>
-internal static class ReaderFolder
+internal static partial class ReaderFolder
 {
     private static readonly string Data = Repository.Combine("tests", "Golden.Tests", "Data");
 
@@ -51,7 +52,11 @@ internal static class ReaderFolder
     {
         foreach ((string name, string model) in Models)
         {
-            Link(Path.Combine(folder, name), Path.Combine(Data, "models", model));
+            foreach (string part in Directory.GetFileSystemEntries(Path.Combine(Data, "models", model)))
+            {
+                Link(Path.Combine(folder, name, Path.GetFileName(part)), part);
+            }
+            await File.WriteAllTextAsync(Path.Combine(folder, name, "brownian.json"), """{"defaults": {"steps": 3}}""");
         }
         // A graph for perturbed attention, without perturbation.
         foreach (string part in Directory.GetFileSystemEntries(Path.Combine(Data, "models", "tiny-sd15")))
@@ -86,6 +91,9 @@ internal static class ReaderFolder
         await File.WriteAllTextAsync(defaults, """{"steps": 4}""");
     }
 
+    /// <summary>Returns a command or a file of a page with few steps and frames, because only what is allowed matters here.</summary>
+    public static string Shortened(string text) => Length().Replace(text, "${name}3");
+
     /// <summary>Makes the pictures smaller that <c>brownian examples</c> has written.</summary>
     public static async Task ShrinkAsync(string folder)
     {
@@ -103,4 +111,8 @@ internal static class ReaderFolder
 
     private static Task WriteEmbeddingAsync(string file, int width) =>
         File.WriteAllBytesAsync(file, new SafetensorsWriter().Floats("<ink>", [.. Enumerable.Repeat(0.01f, width)], 1, width).Bytes());
+
+    /// <summary>Steps and frames of more than one digit, or of 4 to 9.</summary>
+    [GeneratedRegex("""(?<name>--(steps|frames) |"(prior_|decoder_)?steps": |(?<=--set )(prior_|decoder_)?steps=)(?:[4-9]|[0-9]{2,})(?![0-9])""")]
+    private static partial Regex Length();
 }

@@ -112,8 +112,9 @@ public static class SchedulerCatalog
                 descriptor, byName.Options.ToDictionary(option => option.Name, option => (JsonNode?)JsonSerializer.SerializeToNode(option.Value)));
         }
         string[] known = [.. Names.Select(shortName => shortName.Name)];
-        throw new FieldFaultException(FieldFault.Of(
-            field, name, string.Join(", ", known) + ", or one of their classes (\"brownian schedulers list\")", Spelling.Hint(name, known)));
+        string hint = Spelling.Hint(name, known);
+        string allowed = hint.Length > 0 ? "a name or class of" : $"{string.Join(", ", known)}, or one of their classes, as in";
+        throw new FieldFaultException(FieldFault.Of(field, name, $"{allowed} \"brownian schedulers list\"", hint));
     }
 
     /// <summary>Returns the short name for a short name or for a sampler of another program, as <see cref="Find"/> does; null for none.</summary>

@@ -39,7 +39,7 @@ public static class JsonFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"{file} cannot be read: {exception.Message}", exception);
+            throw new ModelException($"{file} cannot be read: {FileReason.Of(exception, file)}", exception);
         }
     }
 

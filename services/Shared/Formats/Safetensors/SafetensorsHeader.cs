@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using Brownian.Formats.Files;
+using Brownian.Formats.Images;
 using Brownian.Formats.Torch;
 using Brownian.Formats.Weights;
 
@@ -63,6 +64,10 @@ public sealed class SafetensorsHeader
         if (head.StartsWith("GGUF"u8))
         {
             throw new ModelException($"{name} is a GGUF file: a .safetensors file is needed");
+        }
+        if (ImageFormats.MediaTypeOf(head) is { } media)
+        {
+            throw new ModelException($"{name} is an image ({media}), which contains no weights");
         }
         if (fileLength < LengthBytes)
         {

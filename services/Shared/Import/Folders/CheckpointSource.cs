@@ -21,6 +21,9 @@ public sealed class CheckpointSource : IDisposable
     /// <summary>The name of the folder or the file.</summary>
     public string Name => System.IO.Path.GetFileName(Path);
 
+    /// <summary>Whether the checkpoint is a file.</summary>
+    public bool IsFile => !Directory.Exists(Path);
+
     /// <summary>Whether the checkpoint is one network, and not a pipeline's.</summary>
     public bool IsNetwork { get; internal init; }
 

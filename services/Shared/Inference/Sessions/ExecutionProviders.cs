@@ -8,7 +8,14 @@ namespace Brownian.Inference.Sessions;
 /// <summary>The execution providers of ONNX Runtime that devices need.</summary>
 public static partial class ExecutionProviders
 {
+    /// <summary>What a build without <see cref="HasCuda"/> lacks.</summary>
+    public const string NoCuda = "this build of Brownian has no CUDA; build it with -p:Accelerator=cuda";
+
     private const string UseCpu = "or use --device cpu (Platform:Device=cpu)";
+    private const string Cuda = "CUDAExecutionProvider";
+
+    /// <summary>Whether this build has the providers for GPUs.</summary>
+    public static bool HasCuda => Has(Cuda);
 
     /// <summary>Checks that this build has the device's provider and that the machine has the libraries that the provider loads.</summary>
     /// <param name="device">The device.</param>
@@ -19,17 +26,20 @@ public static partial class ExecutionProviders
         {
             return;
         }
-        OrtRuntime.Start();
-        string provider = device.Kind == DeviceKind.Cuda ? "CUDAExecutionProvider" : "TensorrtExecutionProvider";
-        if (!OrtEnv.Instance().GetAvailableProviders().Contains(provider))
+        if (!Has(device.Kind == DeviceKind.Cuda ? Cuda : "TensorrtExecutionProvider"))
         {
-            throw new ModelException(
-                $"The device {device} cannot be used: this build of Brownian has no CUDA; build it with -p:Accelerator=cuda, {UseCpu}");
+            throw new ModelException($"The device {device} cannot be used: {NoCuda}, {UseCpu}");
         }
         if (GpuLibraries.FindMissing(device.Kind) is { Count: > 0 } missing)
         {
             throw new ModelException($"The device {device} cannot be used: missing are {string.Join("; ", missing)}; install them, {UseCpu}");
         }
+    }
+
+    private static bool Has(string provider)
+    {
+        OrtRuntime.Start();
+        return OrtEnv.Instance().GetAvailableProviders().Contains(provider);
     }
 
     /// <summary>Adds the device's providers to the options of a session.</summary>

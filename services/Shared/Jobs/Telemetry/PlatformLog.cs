@@ -157,6 +157,10 @@ internal static partial class PlatformLog
         Message = "Worker {Worker} serves {Model} of the watched folder")]
     public static partial void WatchedModelServed(ILogger logger, string worker, string model);
 
+    [LoggerMessage(EventId = 49, EventName = "GatewayServes", Level = LogLevel.Information,
+        Message = "JSON and gRPC-Web: {Http}; gRPC, for --server: {Grpc}; operators: JSON and metrics {OperatorHttp}, gRPC {OperatorGrpc}")]
+    public static partial void GatewayServes(ILogger logger, string? http, string? grpc, string? operatorHttp, string? operatorGrpc);
+
     [LoggerMessage(EventId = 19, EventName = "CallCrashed", Level = LogLevel.Error, Message = "The call {Method} failed unexpectedly")]
     public static partial void CallCrashed(ILogger logger, string method, Exception exception);
 }

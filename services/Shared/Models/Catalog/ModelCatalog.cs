@@ -49,10 +49,12 @@ public sealed class ModelCatalog
         {
             throw new FieldFaultException(missing);
         }
-        string[] variable = (Environment.GetEnvironmentVariable(Variable) ?? "")
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return new ModelCatalog([.. given, .. variable, UserFolder, Path.Combine(AppContext.BaseDirectory, "models"), CacheFolder]);
+        return new ModelCatalog([.. given, .. FoldersOfVariable(), UserFolder, Path.Combine(AppContext.BaseDirectory, "models"), CacheFolder]);
     }
+
+    /// <summary>Returns the folders that <see cref="Variable"/> names. They may not exist.</summary>
+    public static IReadOnlyList<string> FoldersOfVariable() => (Environment.GetEnvironmentVariable(Variable) ?? "")
+        .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>Returns every model in the folders, ordered by name.</summary>
     public IReadOnlyList<(string Name, string Folder)> List() =>

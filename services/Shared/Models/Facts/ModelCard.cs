@@ -39,6 +39,9 @@ public sealed record ModelCard
     /// <summary>The model's license.</summary>
     public string? License { get; init; }
 
+    /// <summary>See <see cref="ModelManifest.CheckpointSha256"/>.</summary>
+    public string? CheckpointSha256 { get; init; }
+
     /// <summary>Example prompts.</summary>
     public IReadOnlyList<string> Examples { get; init; } = [];
 }

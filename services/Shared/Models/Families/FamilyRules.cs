@@ -57,8 +57,11 @@ public static class FamilyRules
             return all;
         }
         faults.AddRange(
-            request.SetFields.Except(all).Select(field => new FieldFault(field, $"is not supported by the family {family} in {request.Task}")));
+            request.SetFields.Except(all)
+                .Select(field => new FieldFault(field, $"is not supported by the family {family} in {request.Task}{Missing(field)}")));
         return all;
+
+        string Missing(string field) => field == "strength" && tasks.Contains(RequestTask.ImageToImage) ? "; it needs init_image" : "";
     }
 
     /// <summary>Rejects <c>interpolate</c> together with a field that it replaces, and with more than one seed.</summary>

@@ -34,6 +34,14 @@ public static class Infotext
     /// <summary>The names of the pairs that contain files' names and hashes, as AUTOMATIC1111 names the first two.</summary>
     internal static readonly string[] HashPairs = [LoraHashes, InversionHashes];
 
+    /// <summary>
+    /// The name of the pair that contains the beginning of a checkpoint's SHA-256, by which other tools and catalogues of models find the checkpoint.
+    /// </summary>
+    internal const string ModelHash = "Model hash";
+
+    /// <summary>The digits that AUTOMATIC1111 writes of a checkpoint's SHA-256.</summary>
+    private const int ModelHashDigits = 10;
+
     /// <summary>The name of the pair that contains the schedule of noise levels.</summary>
     internal const string ScheduleType = "Schedule type";
 
@@ -68,11 +76,12 @@ public static class Infotext
         }
         pairs.Add(("CFG scale", Invariant(request.GuidanceScale)));
         string head = text.Append('\n').Append(Line(pairs)).Append(", Seed: ").ToString();
-        pairs =
-        [
-            ("Size", $"{request.Width}x{request.Height}"),
-            ("Model", request.Model),
-        ];
+        pairs = [("Size", $"{request.Width}x{request.Height}")];
+        if (request.CheckpointSha256 is { Length: >= ModelHashDigits } hash)
+        {
+            pairs.Add((ModelHash, hash[..ModelHashDigits]));
+        }
+        pairs.Add(("Model", request.Model));
         if (options is { Count: > 0 })
         {
             pairs.Add(("Sampler options", options.ToJsonString(Readable)));

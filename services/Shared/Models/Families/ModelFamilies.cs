@@ -50,6 +50,7 @@ public static class ModelFamilies
             Title = model.Manifest.Title,
             Description = model.Manifest.Description,
             License = model.Manifest.License,
+            CheckpointSha256 = model.Manifest.CheckpointSha256,
             Examples = model.Manifest.Examples,
         };
     }
@@ -166,16 +167,20 @@ public static class ModelFamilies
     private static ResolvedRequest? ResolveOne(
         GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
-        ResolvedRequest? resolved = Of(models[0].Facts).Resolve(request, images, models[0], faults);
+        ResolvedRequest? resolved = ResolveStage(request, images, models[0], faults);
         return request.Refiner is not null && models.Count > 1 ? StableDiffusionRefinerPass.Resolve(request, resolved, models, faults) : resolved;
     }
+
+    private static ResolvedRequest? ResolveStage(GenerationRequest request, RequestImages images, ModelCard model, List<FieldFault> faults) =>
+        Of(model.Facts).Resolve(request, images, model, faults) is { } resolved
+            ? resolved with { CheckpointSha256 = model.CheckpointSha256 } : null;
 
     private static ResolvedRequest? ResolveCascade(
         GenerationRequest request, RequestImages images, IReadOnlyList<ModelCard> models, List<FieldFault> faults)
     {
         // Fields that no stage supports are reported once, for the first stage.
         var further = new List<ResolvedRequest>();
-        ResolvedRequest? first = ResolveStage(0, request with { StopAfter = null }, images);
+        ResolvedRequest? first = ResolveNext(0, request with { StopAfter = null }, images);
         ResolvedRequest? before = first;
         for (int i = 0; i < request.CascadeStages.Count; i++)
         {
@@ -209,7 +214,7 @@ public static class ModelFamilies
                 Original = isAlike ? images.InitImage : null,
                 OriginalMask = isAlike ? images.Mask : null,
             };
-            before = ResolveStage(i + 1, stage, stageInput);
+            before = ResolveNext(i + 1, stage, stageInput);
             if (before is not null)
             {
                 further.Add(before);
@@ -224,10 +229,10 @@ public static class ModelFamilies
         }
         return faults.Count > 0 ? null : first! with { Request = request, CascadeStages = further };
 
-        ResolvedRequest? ResolveStage(int index, GenerationRequest stage, RequestImages stageInput)
+        ResolvedRequest? ResolveNext(int index, GenerationRequest stage, RequestImages stageInput)
         {
             var own = new List<FieldFault>();
-            ResolvedRequest? resolved = Of(models[index].Facts).Resolve(stage, stageInput, models[index], own);
+            ResolvedRequest? resolved = ResolveStage(stage, stageInput, models[index], own);
             faults.AddRange(own.Select(fault => RequestSchema.Is(fault.Field, FieldScope.Stage)
                 ? new FieldFault(string.Create(CultureInfo.InvariantCulture, $"stage_{index + 1}.{fault.Field}"), fault.Message)
                 : fault));

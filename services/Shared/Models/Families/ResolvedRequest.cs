@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Brownian.Diffusion.Guidance;
 using Brownian.Diffusion.Schedulers;
+using Brownian.Models.Facts;
 using Brownian.Models.Plans;
 using Brownian.Requests;
 using Brownian.Requests.References;
@@ -22,6 +23,9 @@ public sealed record ResolvedRequest
 
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
+
+    /// <summary>See <see cref="ModelCard.CheckpointSha256"/>.</summary>
+    public string? CheckpointSha256 { get; init; }
 
     /// <summary>Whether the images are generated from noise. Other images have no seeds, and their files contain no settings.</summary>
     public bool IsGenerated { get; init; } = true;

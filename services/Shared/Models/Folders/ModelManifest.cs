@@ -8,7 +8,10 @@ namespace Brownian.Models.Folders;
 public sealed record ModelManifest
 {
     private static readonly string[] Fields =
-        ["title", "description", "license", "attribution", "defaults", "examples", "scaling_factor", "family", "source", "fingerprint"];
+        [
+        "title", "description", "license", "attribution", "defaults", "examples", "scaling_factor", "family", "source", "fingerprint",
+        "checkpoint_sha256",
+    ];
     private static readonly string[] DefaultFields = ["steps", "guidance_scale", "guidance_rescale", "width", "height", "scheduler"];
 
     /// <summary>The manifest of a folder without one.</summary>
@@ -35,8 +38,11 @@ public sealed record ModelManifest
     /// <summary>What an imported model was imported from.</summary>
     public string? Source { get; init; }
 
-    /// <summary>The SHA-256 of the weights that an imported model was imported from, in hexadecimal.</summary>
+    /// <summary>The SHA-256 of an imported model's graphs and weights, in hexadecimal.</summary>
     public string? Fingerprint { get; init; }
+
+    /// <summary>The SHA-256 of the file that a model was imported from, in hexadecimal; null for models that come from no single file.</summary>
+    public string? CheckpointSha256 { get; init; }
 
     /// <summary>Example prompts.</summary>
     public IReadOnlyList<string> Examples { get; init; } = [];
@@ -70,6 +76,7 @@ public sealed record ModelManifest
             Family = Get<string>(json, "family", file),
             Source = Get<string>(json, "source", file),
             Fingerprint = Get<string>(json, "fingerprint", file),
+            CheckpointSha256 = Get<string>(json, "checkpoint_sha256", file),
             ScalingFactor = GetValue<double>(json, "scaling_factor", file),
             Examples = [.. (json["examples"] as JsonArray ?? []).Select(example => example?.ToString() ?? "")],
             Defaults = new ModelDefaults

@@ -33,6 +33,8 @@ public static class OtherNames
         ["hires_fix"] = "hires",
         ["enable_hr"] = "hires",
         ["hr_scale"] = "hires",
+        ["inpaint_full_res_padding"] = "padding_mask_crop",
+        ["refiner_checkpoint"] = "refiner",
         ["checkpoint"] = "model",
         ["sd_model_checkpoint"] = "model",
         ["ckpt_name"] = "model",
