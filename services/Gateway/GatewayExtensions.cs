@@ -1,8 +1,10 @@
+using Brownian.Gateway.A1111;
 using Brownian.Gateway.Access;
 using Brownian.Gateway.Catalog;
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
 using Brownian.Gateway.Load;
+using Brownian.Gateway.OpenAi;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Scaling;
 using Brownian.Gateway.Uploads;
@@ -31,6 +33,14 @@ public static class GatewayExtensions
         services.AddSingleton<IPendingWork>(provider => provider.GetRequiredService<IJobStore>());
         services.AddSingleton<PlatformLoad>();
         services.AddSingleton<JobEstimates>();
+        services.AddSingleton<JobSubmissions>();
+        services.AddSingleton<ServedModels>();
+        services.AddSingleton<OpenAiModels>();
+        services.AddSingleton<OpenAiImages>();
+        services.AddSingleton<A1111Settings>();
+        services.AddSingleton<A1111Catalog>();
+        services.AddSingleton<A1111Images>();
+        services.AddSingleton<A1111Extras>();
         services.AddSingleton<PoolScaler>();
         services.AddGrpc().AddServiceOptions<ExternalScalerService>(grpc => grpc.MaxReceiveMessageSize = ExternalScalerService.MaxMessageBytes);
         services.AddSingleton<DirectService>();
@@ -53,6 +63,8 @@ public static class GatewayExtensions
         {
             app.Use(next => context => QueryParameters.CheckAsync(context, next));
             app.Use(next => context => JsonBodies.ReadAsync(context, next));
+            OpenAiDoor.Map(app);
+            A1111Door.Map(app);
             app.MapGrpcService<GenerationService>();
             // For JSON clients: the file itself.
             app.MapMethods("/v1/artifacts/{id}", ["GET", "HEAD"], ArtifactDownload.GetAsync).Requires(Permission.Read);

@@ -49,7 +49,7 @@ public sealed partial class OperatingTests
 
     private static string Write(object? value) => value switch
     {
-        null or Array { Length: 0 } => "",
+        null or System.Collections.ICollection { Count: 0 } => "",
         bool yes => yes ? "true" : "false",
         IFormattable number => number.ToString(null, System.Globalization.CultureInfo.InvariantCulture),
         _ => value.ToString()!,

@@ -152,6 +152,7 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
 
         Assert.Equal("100000", Value(gateway, "Platform__MaxJobs"));
         Assert.Equal("https://studio.example.org", Value(gateway, "Platform__Origins__0"));
+        Assert.Equal("sdxl", Value(gateway, "Platform__OpenAiModels__gpt-image-1"));
         Assert.Equal("2", Value(pool, "Platform__Slots"));
         Assert.Equal(["cuda:0", "cuda:1"], [Value(pool, "Platform__Devices__0"), Value(pool, "Platform__Devices__1")]);
         Assert.Equal(["sdxl", "sd15"], [Value(pool, "Platform__Models__0"), Value(pool, "Platform__Models__1")]);
@@ -483,8 +484,8 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
 
     private static string JsonTypeOf(Type type) =>
         type == typeof(string) ? "string" : type == typeof(bool) ? "boolean" : type == typeof(double) ? "number"
-        : type == typeof(string[]) ? "array" : "integer";
+        : type == typeof(string[]) ? "array" : type == typeof(Dictionary<string, string>) ? "object" : "integer";
 
-    [GeneratedRegex("^Platform__(?<name>[A-Za-z]+)(__[0-9]+)?$")]
+    [GeneratedRegex("^Platform__(?<name>[A-Za-z]+)(__[-.A-Za-z0-9]+)?$")]
     private static partial Regex Setting();
 }

@@ -25,13 +25,18 @@ app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .name | quote }}
 {{- end -}}
 
-{{- /* One setting as environment variables: leaseSeconds is Platform__LeaseSeconds, a list has a variable for each item. */ -}}
+{{- /* One setting as environment variables: leaseSeconds is Platform__LeaseSeconds, a list and a map have a variable for each item. */ -}}
 {{- define "brownian.setting" -}}
 {{- $name := printf "Platform__%s%s" (substr 0 1 .key | upper) (substr 1 -1 .key) -}}
 {{- if kindIs "slice" .value }}
 {{- range $i, $item := .value }}
 - name: {{ $name }}__{{ $i }}
   value: {{ toString $item | quote }}
+{{- end }}
+{{- else if kindIs "map" .value }}
+{{- range $key, $item := .value }}
+- name: {{ $name }}__{{ $key }}
+  value: {{ $item | quote }}
 {{- end }}
 {{- else if kindIs "float64" .value }}
 - name: {{ $name }}

@@ -18,24 +18,23 @@ public sealed class AuditTrail(IAuditLog audit, ClientAddresses addresses, TimeP
     /// <param name="details">Further facts.</param>
     public Task WriteAsync(ServerCallContext context, string action, string target, string? tenant = null, string details = "")
     {
-        AuditEntry entry = Describe(context, action, target, details);
+        AuditEntry entry = Describe(context.GetHttpContext(), action, target, details);
         return audit.AppendAsync(tenant is null ? entry : entry with { Tenant = tenant }, context.CancellationToken);
     }
 
     /// <summary>Returns an entry about a job; null for callers without credentials, because the entry would name no caller.</summary>
-    public AuditEntry? DescribeJob(ServerCallContext context, string action, string job) =>
+    public AuditEntry? DescribeJob(HttpContext context, string action, string job) =>
         Callers.Of(context).IsAnonymous ? null : Describe(context, action, job, "");
 
     /// <summary>Writes an entry about a job.</summary>
-    public Task WriteJobAsync(ServerCallContext context, string action, string job, CancellationToken? cancellationToken = null) =>
+    public Task WriteJobAsync(HttpContext context, string action, string job, CancellationToken? cancellationToken = null) =>
         DescribeJob(context, action, job) is { } entry
-            ? audit.AppendAsync(entry, cancellationToken ?? context.CancellationToken)
+            ? audit.AppendAsync(entry, cancellationToken ?? context.RequestAborted)
             : Task.CompletedTask;
 
-    private AuditEntry Describe(ServerCallContext context, string action, string target, string details)
+    private AuditEntry Describe(HttpContext context, string action, string target, string details)
     {
-        HttpContext http = context.GetHttpContext();
-        Caller caller = Callers.Of(http);
-        return new AuditEntry(clock.GetUtcNow(), caller.Actor, caller.Tenant, action, target, addresses.Of(http), details);
+        Caller caller = Callers.Of(context);
+        return new AuditEntry(clock.GetUtcNow(), caller.Actor, caller.Tenant, action, target, addresses.Of(context), details);
     }
 }

@@ -14,18 +14,19 @@ namespace Brownian.Gateway.Generation;
 
 /// <summary>The public API. <see cref="RequestService"/> validates requests, and <see cref="JobService"/> runs them as jobs.</summary>
 /// <param name="requests">Converts requests to jobs.</param>
+/// <param name="submissions">Submits jobs.</param>
 /// <param name="jobService">The operations on jobs.</param>
 /// <param name="estimates">Converts jobs to messages with estimates.</param>
 /// <param name="direct">Runs requests without a job.</param>
 /// <param name="uploads">Stores uploads for requests.</param>
 /// <param name="addresses">Determines the clients' addresses of uploads.</param>
 /// <param name="signer">Signs links to images.</param>
-/// <param name="trail">Writes submissions and cancels to the audit log.</param>
+/// <param name="trail">Writes what callers do to the audit log.</param>
 /// <param name="lifetime">The lifetime of the process: a gateway that stops cancels no job.</param>
-/// <param name="logger">Logs failures that are not reported to a client.</param>
 [Requires(Permission.Read)]
-public sealed partial class GenerationService(
+public sealed class GenerationService(
     RequestService requests,
+    JobSubmissions submissions,
     JobService jobService,
     JobEstimates estimates,
     DirectService direct,
@@ -33,8 +34,7 @@ public sealed partial class GenerationService(
     ClientAddresses addresses,
     ArtifactSigner signer,
     AuditTrail trail,
-    IHostApplicationLifetime lifetime,
-    ILogger<GenerationService> logger)
+    IHostApplicationLifetime lifetime)
     : V1.Generation.GenerationBase
 {
     private const int Chunk = 64 << 10;
@@ -48,13 +48,12 @@ public sealed partial class GenerationService(
         CancellationToken left = context.CancellationToken;
         if (request.Direct)
         {
-            (JobDefinition definition, RequestFiles files) =
-                await DefineAsync(request, Read(request, out List<FieldFault> faults), faults, context);
-            AuditEntry? entry = trail.DescribeJob(context, "direct.generate", definition.Id);
+            (JobDefinition definition, RequestFiles files) = await DefineAsync(request, context);
+            AuditEntry? entry = trail.DescribeJob(context.GetHttpContext(), "direct.generate", definition.Id);
             try
             {
                 await foreach (JobEvent update in direct.GenerateAsync(
-                    WithDeadline(definition, CallDeadline(context)), Callers.Of(context), entry, files, left))
+                    JobSubmissions.WithDeadline(definition, CallDeadline(context)), Callers.Of(context), entry, files, left))
                 {
                     await responseStream.WriteAsync(update, left);
                 }
@@ -86,7 +85,7 @@ public sealed partial class GenerationService(
             // A job that another client submitted under the same key is left to that client.
             if (!request.Detach && isOwn)
             {
-                await CancelAsync(job.Definition.Id, context);
+                await submissions.CancelLeftAsync(job.Definition.Id, context.GetHttpContext());
             }
             throw new OperationCanceledException(left);
         }
@@ -170,7 +169,7 @@ public sealed partial class GenerationService(
             await jobService.CancelAsync(TenantOf(context), request.Id, context.CancellationToken) ?? throw new KeyNotFoundException(request.Id);
         if (cancelled)
         {
-            await trail.WriteJobAsync(context, "job.cancel", request.Id);
+            await trail.WriteJobAsync(context.GetHttpContext(), "job.cancel", request.Id);
         }
         return new CancelJobResponse
         {
@@ -192,7 +191,8 @@ public sealed partial class GenerationService(
         }
         JobDefinition definition = requests.Again(job);
         StoredJob again = await jobService.SubmitAsync(
-            definition, [], Callers.Of(context).Quotas, trail.DescribeJob(context, "job.retry", definition.Id), context.CancellationToken);
+            definition, [], Callers.Of(context).Quotas, trail.DescribeJob(context.GetHttpContext(), "job.retry", definition.Id),
+            context.CancellationToken);
         return await DescribeAsync(again, context);
     }
 
@@ -262,60 +262,26 @@ public sealed partial class GenerationService(
         return await jobService.FindAsync(TenantOf(context), id, context.CancellationToken) ?? throw new KeyNotFoundException(id);
     }
 
-    private SubmittedRequest Read(GenerateRequest request, out List<FieldFault> faults) => RequestMessages.Read(request, jobService.Now, faults = []);
+    private Task<(StoredJob Job, bool IsOwn)> SubmitAsync(GenerateRequest request, DateTimeOffset? callDeadline, ServerCallContext context) =>
+        submissions.SubmitAsync(
+            Checked(request, out List<FieldFault> faults), faults, callDeadline, context.GetHttpContext(), context.CancellationToken);
 
-    /// <summary>Submits a request, or finds the job as which it was accepted before, which requires no model to be available.</summary>
-    /// <returns>The job, and whether this call submitted it.</returns>
-    private async Task<(StoredJob Job, bool IsOwn)> SubmitAsync(
-        GenerateRequest request, DateTimeOffset? callDeadline, ServerCallContext context)
-    {
-        SubmittedRequest submitted = Read(request, out List<FieldFault> faults);
-        if (await requests.FindRepeatedAsync(submitted, TenantOf(context), faults, context.CancellationToken) is { } known)
-        {
-            return (known, false);
-        }
-        (JobDefinition definition, RequestFiles files) = await DefineAsync(request, submitted, faults, context);
-        StoredJob job = await jobService.SubmitAsync(
-            WithDeadline(definition, callDeadline), files.Own, Callers.Of(context).Quotas,
-            trail.DescribeJob(context, "job.submit", definition.Id), context.CancellationToken);
-        return (job, job.Definition.Id == definition.Id);
-    }
+    private Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(GenerateRequest request, ServerCallContext context) =>
+        submissions.DefineAsync(
+            Checked(request, out List<FieldFault> faults), request.Direct, faults, context.GetHttpContext(), context.CancellationToken);
 
-    private async Task<(JobDefinition Definition, RequestFiles Files)> DefineAsync(
-        GenerateRequest request, SubmittedRequest submitted, List<FieldFault> faults, ServerCallContext context)
+    private SubmittedRequest Checked(GenerateRequest request, out List<FieldFault> faults)
     {
+        SubmittedRequest submitted = RequestMessages.Read(request, jobService.Now, faults = []);
         if (request is { Direct: true, Preview: not null })
         {
             faults.Add(new FieldFault("preview", "cannot be given with direct: only jobs have previews"));
         }
-        return await requests.DefineAsync(submitted, UploaderOf(context), request.Direct, faults, context.CancellationToken);
+        return submitted;
     }
-
-    private static JobDefinition WithDeadline(JobDefinition definition, DateTimeOffset? callDeadline) =>
-        callDeadline < (definition.Deadline ?? DateTimeOffset.MaxValue) ? definition with { Deadline = callDeadline } : definition;
 
     /// <summary>Describes a job to a caller; without its content to one that may not read jobs.</summary>
     private Task<Job> DescribeAsync(StoredJob job, ServerCallContext context) => Callers.Of(context).Permissions.HasFlag(Permission.Read)
         ? estimates.DescribeAsync(job, context.CancellationToken)
         : Task.FromResult(new Job { Id = job.Definition.Id, State = JobMessages.ToMessage(job).State });
-
-    private async Task CancelAsync(string id, ServerCallContext context)
-    {
-        try
-        {
-            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            if (await jobService.CancelAsync(TenantOf(context), id, deadline.Token) is (_, true))
-            {
-                await trail.WriteJobAsync(context, "job.cancel", id, deadline.Token);
-            }
-        }
-        catch (Exception exception) when (exception is Jobs.PlatformUnavailableException or OperationCanceledException)
-        {
-            CancelFailed(logger, id, exception);
-        }
-    }
-
-    [LoggerMessage(EventId = 100, EventName = "CancelFailed", Level = LogLevel.Warning,
-        Message = "Job {Job}: the client disconnected and the job could not be cancelled")]
-    private static partial void CancelFailed(ILogger logger, string job, Exception exception);
 }

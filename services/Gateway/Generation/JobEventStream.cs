@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Brownian.Hosting;
 using Brownian.Jobs;
@@ -6,7 +5,6 @@ using Brownian.Jobs.Services;
 using Brownian.V1;
 using Google.Protobuf;
 using Grpc.Core;
-using HttpResponse = Microsoft.AspNetCore.Http.HttpResponse;
 
 namespace Brownian.Gateway.Generation;
 
@@ -17,9 +15,6 @@ namespace Brownian.Gateway.Generation;
 internal static class JobEventStream
 {
     private const string LastEventId = "Last-Event-ID", AfterEvent = "after_event";
-
-    /// <summary>The time without events after which a comment is sent, so that proxies keep the connection.</summary>
-    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
     /// <summary>
     /// Responds with the events; with 404 when the job does not exist, with 204, after which browsers do not come back, when the job has ended and
@@ -36,7 +31,7 @@ internal static class JobEventStream
         }
         string tenant = Callers.Of(context).Tenant;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-        IAsyncEnumerator<JobEvent> events;
+        IAsyncEnumerable<JobEvent> events;
         try
         {
             if (id.Length > GivenId.MaxShown || await jobs.FindAsync(tenant, id, either.Token) is not { } job)
@@ -49,23 +44,20 @@ internal static class JobEventStream
                 context.Response.StatusCode = StatusCodes.Status204NoContent;
                 return;
             }
-            events = jobs.WatchAsync(tenant, id, after, either.Token).GetAsyncEnumerator(either.Token);
+            events = jobs.WatchAsync(tenant, id, after, either.Token);
         }
         catch (PlatformUnavailableException exception)
         {
             await Answers.RefuseAsync(context, exception);
             return;
         }
-        await using (events)
+        try
         {
-            try
-            {
-                await WriteAsync(events, context.Response, time, either.Token);
-            }
-            catch (Exception exception) when (exception is OperationCanceledException or PlatformUnavailableException or KeyNotFoundException)
-            {
-                // The client left, the gateway stops, a store is away, or the job was removed: the connection ends, and the client comes back.
-            }
+            await ServerSentEvents.WriteAsync(events.Select(TextOf), context.Response, time, either.Token);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or PlatformUnavailableException or KeyNotFoundException)
+        {
+            // The client left, the gateway stops, a store is away, or the job was removed: the connection ends, and the client comes back.
         }
     }
 
@@ -85,34 +77,6 @@ internal static class JobEventStream
         }
         faults.Add(FieldFault.Of(name, text, $"0..{uint.MaxValue}"));
         return 0;
-    }
-
-    private static async Task WriteAsync(IAsyncEnumerator<JobEvent> events, HttpResponse response, TimeProvider time, CancellationToken stop)
-    {
-        response.ContentType = "text/event-stream; charset=utf-8";
-        response.Headers.CacheControl = "no-store";
-        // For nginx, which otherwise collects an answer before it sends it.
-        response.Headers["X-Accel-Buffering"] = "no";
-        await response.Body.FlushAsync(stop);
-        while (true)
-        {
-            Task<bool> next = events.MoveNextAsync().AsTask();
-            while (await Task.WhenAny(next, Task.Delay(KeepAlive, time, stop)) != next)
-            {
-                await SendAsync(response, ": waiting\n\n", stop);
-            }
-            if (!await next)
-            {
-                return;
-            }
-            await SendAsync(response, TextOf(events.Current), stop);
-        }
-    }
-
-    private static async Task SendAsync(HttpResponse response, string text, CancellationToken stop)
-    {
-        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(text), stop);
-        await response.Body.FlushAsync(stop);
     }
 
     private static string TextOf(JobEvent update)

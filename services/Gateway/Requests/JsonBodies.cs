@@ -82,6 +82,19 @@ internal static class JsonBodies
         await next(context);
     }
 
+    /// <summary>Reads the JSON object in the body of a call of another door; an empty one without a body.</summary>
+    /// <param name="context">The call.</param>
+    /// <param name="maxBytes">The most bytes that it may have.</param>
+    /// <exception cref="FieldFaultException">The body is too large, or no JSON object.</exception>
+    /// <exception cref="BadHttpRequestException">The body does not arrive as it should.</exception>
+    public static async Task<JsonObject> ReadObjectAsync(HttpContext context, int maxBytes)
+    {
+        byte[] body = await ReadBodyAsync(context, maxBytes);
+        return body.Length == 0 ? []
+            : RequestJson.Parse(
+                MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? type) ? ToUtf8(body, type) : body);
+    }
+
     /// <summary>Returns a body without its byte order mark, after checking that the message has all of its fields.</summary>
     private static byte[] Checked(JsonObject json, byte[] body, MessageDescriptor message)
     {
@@ -118,16 +131,16 @@ internal static class JsonBodies
         }
     }
 
-    private static async Task<byte[]> ReadBodyAsync(HttpContext context)
+    private static async Task<byte[]> ReadBodyAsync(HttpContext context, int maxBytes = GrpcDefaults.PublicMessage)
     {
         using var body = new MemoryStream();
         var buffer = new byte[64 << 10];
         int read;
         while ((read = await context.Request.Body.ReadAsync(buffer, context.RequestAborted)) > 0)
         {
-            if (body.Length + read > GrpcDefaults.PublicMessage)
+            if (body.Length + read > maxBytes)
             {
-                throw new FieldFaultException(new FieldFault("request", $"has more than {GrpcDefaults.PublicMessage >> 20} MiB"));
+                throw new FieldFaultException(new FieldFault("request", $"has more than {maxBytes >> 20} MiB"));
             }
             body.Write(buffer, 0, read);
         }

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Adapters;
+using Brownian.Gateway.Catalog;
 using Brownian.Gateway.Uploads;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
@@ -270,9 +271,9 @@ public sealed class RequestService(
             return named;
         }
         IReadOnlyList<ModelCard> all = await catalog.ModelsAsync(cancellationToken);
-        IReadOnlyList<ModelCard> known = name is null && task == RequestTask.Upscale
-            ? [.. all.Where(card => ModelFamilies.Upscales(card.Facts))]
-            : all;
+        IReadOnlyList<ModelCard> known = name is not null ? all
+            : task == RequestTask.Upscale ? [.. all.Where(card => ModelFamilies.Upscales(card.Facts))]
+            : [.. all.Where(ServedModels.Draws)];
         if (name is null && known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) is { } usual)
         {
             return usual;

@@ -55,8 +55,20 @@ public static class Answers
     public static void SetRetryAfter(Microsoft.AspNetCore.Http.HttpResponse response, RetryInfo again) =>
         response.Headers.RetryAfter = Math.Ceiling(again.RetryDelay.ToTimeSpan().TotalSeconds).ToString("0", CultureInfo.InvariantCulture);
 
+    /// <summary>Refuses a call of JSON with the answer to a failure.</summary>
+    /// <param name="context">The call.</param>
+    /// <param name="answer">The answer (<see cref="FaultTranslator"/>).</param>
+    public static Task RefuseAsync(HttpContext context, RpcException answer)
+    {
+        Google.Rpc.Status? status = answer.GetRpcStatus();
+        return RefuseAsync(context, answer.StatusCode, answer.Status.Detail, [.. status?.Details.Select(Unpacked).OfType<IMessage>() ?? []]);
+    }
+
+    private static IMessage? Unpacked(Any detail) =>
+        detail.TryUnpack(out BadRequest faults) ? faults : detail.TryUnpack(out RetryInfo again) ? again : null;
+
     /// <summary>Returns the HTTP status of a code, as JSON transcoding maps it.</summary>
-    private static int HttpStatusOf(StatusCode code) => code switch
+    public static int HttpStatusOf(StatusCode code) => code switch
     {
         StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.OutOfRange => StatusCodes.Status400BadRequest,
         StatusCode.Unauthenticated => StatusCodes.Status401Unauthorized,

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Brownian.Jobs;
 using Brownian.Jobs.Access;
 using Grpc.Core;
@@ -13,7 +14,7 @@ namespace Brownian.Hosting;
 
 /// <summary>
 /// Determines the caller: by an API key, a token of an OpenID Connect issuer, or, at the operators' port, one of the operators' tokens. All of them
-/// are bearer tokens (RFC 6750).
+/// are bearer tokens (RFC 6750); a key can be a password, too.
 /// </summary>
 /// <param name="options">The settings.</param>
 /// <param name="store">The keys and tenants.</param>
@@ -23,7 +24,7 @@ namespace Brownian.Hosting;
 internal sealed class Authenticator(
     PlatformOptions options, IAccessStore store, OperatorAccess operators, CallerQuotas quotas, TimeProvider clock)
 {
-    private const string Scheme = "Bearer ";
+    private const string Scheme = "Bearer ", BasicScheme = "Basic ";
     private const string WrongKey = "the API key is unknown, expired or revoked";
 
     /// <summary>Adds the validation of an issuer's tokens, if the settings name one.</summary>
@@ -59,6 +60,10 @@ internal sealed class Authenticator(
     {
         string given = context.Request.Headers.Authorization.ToString();
         bool isOperators = ListeningPorts.PortOf(context) == ListeningPort.Operators;
+        if (!isOperators && PasswordIn(given) is { } password && (KeyText.IsKey(password) || options.RequiresAuthentication))
+        {
+            return await FindKeyAsync(password, context.RequestAborted).ConfigureAwait(false);
+        }
         if (!given.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
             if (FindCertificate(context, isOperators) is { } holder)
@@ -79,9 +84,34 @@ internal sealed class Authenticator(
         {
             return await FindKeyAsync(token, context.RequestAborted).ConfigureAwait(false);
         }
+        if (!isOperators && !options.RequiresAuthentication && options.OidcAuthority is null)
+        {
+            // OpenAI's SDKs always send a key; where none is required, it is no key of this gateway and means nothing.
+            return new Authentication(Caller.Anonymous);
+        }
         return options.OidcAuthority is null || isOperators && !token.Contains('.', StringComparison.Ordinal)
             ? new Authentication(null, isOperators ? operators.WrongToken : WrongKey)
             : await ReadTokenAsync(context).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Returns the password of Basic authentication (RFC 7617), as which clients that know no tokens send an API key, with any name; null for none.
+    /// </summary>
+    private static string? PasswordIn(string header)
+    {
+        if (!header.StartsWith(BasicScheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+        string encoded = header[BasicScheme.Length..].Trim();
+        var bytes = new byte[encoded.Length];
+        if (!Convert.TryFromBase64String(encoded, bytes, out int length))
+        {
+            return null;
+        }
+        string pair = Encoding.UTF8.GetString(bytes, 0, length);
+        int colon = pair.IndexOf(':', StringComparison.Ordinal);
+        return colon < 0 ? null : pair[(colon + 1)..];
     }
 
     /// <summary>

@@ -33,6 +33,20 @@ public sealed class ClientAddresses(PlatformOptions options)
         return address.AddressFamily == AddressFamily.InterNetworkV6 ? Prefix(address) : address.ToString();
     }
 
+    /// <summary>
+    /// Returns the beginning of addresses by which the caller reaches this process, such as <c>https://images.example.org</c>: what a trusted proxy
+    /// was called as (<c>X-Forwarded-Proto</c>, <c>X-Forwarded-Host</c>), or what this process was.
+    /// </summary>
+    public string BaseOf(HttpContext context)
+    {
+        bool isProxied = context.Connection.RemoteIpAddress is { } remote && IsTrusted(Plain(remote));
+        string scheme = isProxied && context.Request.Headers["X-Forwarded-Proto"].ToString() is ("http" or "https") and var forwarded
+            ? forwarded : context.Request.Scheme;
+        string host = isProxied && context.Request.Headers["X-Forwarded-Host"].ToString() is { Length: > 0 } named
+            ? named.Split(',')[0].Trim() : context.Request.Host.Value ?? "";
+        return $"{scheme}://{host}";
+    }
+
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     private static string Prefix(IPAddress address)

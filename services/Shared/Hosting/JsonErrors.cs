@@ -44,6 +44,11 @@ public static class JsonErrors
     {
         var status = new Google.Rpc.Status { Code = (int)code, Message = message };
         status.Details.Add(details.Select(Any.Pack));
+        if (context.GetEndpoint()?.Metadata.GetMetadata<IErrorForm>() is { } form)
+        {
+            await form.WriteAsync(context, httpStatus, status);
+            return;
+        }
         context.Response.StatusCode = httpStatus;
         context.Response.ContentType = "application/json";
         await context.Response.WriteAsync(Formatter.Format(status), context.RequestAborted);

@@ -49,6 +49,7 @@ public sealed class PlatformBuilder
         Services.AddSingleton(options);
         Services.AddSingleton<IOptions<PlatformOptions>>(new OptionsWrapper<PlatformOptions>(options));
         Services.AddSingleton(ServerPaths.Create(options));
+        Services.AddSingleton<FaultTranslator>();
         // Adapters in requests are names of files in these folders, never paths on the machine.
         Services.AddSingleton(AdapterCatalog.Create(options.AdapterFolders, takesPaths: false));
         Services.AddSingleton(new JobPolicy

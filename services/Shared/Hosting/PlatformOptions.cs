@@ -298,6 +298,12 @@ public sealed class PlatformOptions
     /// </summary>
     public string[] OperatorCertificates { get; set; } = [];
 
+    /// <summary>
+    /// The model that each name of OpenAI's API means, such as <c>gpt-image-1</c>; OpenAI's own names that are not listed mean the gateway's default
+    /// model.
+    /// </summary>
+    public Dictionary<string, string> OpenAiModels { get; set; } = new(StringComparer.Ordinal);
+
     /// <summary>Origins whose web pages may call the gateway, such as https://studio.example.org, or * for all; none when empty.</summary>
     public string[] Origins { get; set; } = [];
 

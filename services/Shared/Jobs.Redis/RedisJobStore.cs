@@ -297,7 +297,7 @@ public sealed class RedisJobStore : IJobStore
                 }
                 jobs.Add(job);
             }
-            if (ids.Length < Chunk)
+            if (ids.Length < Chunk || query.IsPast(ids[^1]))
             {
                 return new JobPage(jobs, null);
             }

@@ -250,7 +250,7 @@ public sealed class SqliteJobStore : IJobStore, IDisposable
                 }
                 jobs.Add(job);
             }
-            if (rows.Count < Chunk)
+            if (rows.Count < Chunk || query.IsPast(rows[^1].Id))
             {
                 return new JobPage(jobs, null);
             }

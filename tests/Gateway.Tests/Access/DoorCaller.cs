@@ -33,7 +33,7 @@ internal sealed class DoorCaller(Node node, string key)
                 ? [await JsonAsync(endpoint, Doors.MethodOf(endpoint), message)]
             : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc
                 ? [await GrpcAsync(grpc.Method.FullName, message, isWeb: false), await GrpcAsync(grpc.Method.FullName, message, isWeb: true)]
-            : [await JsonAsync(endpoint, HttpMethod.Get, message)];
+            : [await JsonAsync(endpoint, Doors.MethodOf(endpoint), message)];
     }
 
     private async Task<DoorAnswer> JsonAsync(RouteEndpoint endpoint, HttpMethod method, IMessage message)
@@ -46,6 +46,8 @@ internal sealed class DoorCaller(Node node, string key)
             body.Remove("id");
         }
         using var request = new HttpRequestMessage(method, new Uri(node.Http.BaseAddress!, path));
+        bool isForeign = Doors.IsForeign(endpoint);
+        body = isForeign ? Foreign(body, path.Contains("/images/", StringComparison.Ordinal)) : body;
         if (method == HttpMethod.Post)
         {
             request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
@@ -53,9 +55,23 @@ internal sealed class DoorCaller(Node node, string key)
         using HttpResponseMessage answer = await SendAsync(request);
         string text = await answer.Content.ReadAsStringAsync(Stop);
         // The answer of a download is no JSON.
-        StatusCode code = answer.IsSuccessStatusCode ? StatusCode.OK : (StatusCode)(int)JsonNode.Parse(text)!["code"]!;
+        StatusCode code = answer.IsSuccessStatusCode ? StatusCode.OK
+            : !isForeign ? (StatusCode)(int)JsonNode.Parse(text)!["code"]!
+            : answer.StatusCode == HttpStatusCode.TooManyRequests ? StatusCode.ResourceExhausted
+            : StatusCode.Unknown;
         return new DoorAnswer("JSON", code, (int)answer.StatusCode, HeadersOf(answer) + text);
     }
+
+    /// <summary>A request as OpenAI or AUTOMATIC1111 writes it.</summary>
+    private static JsonObject Foreign(JsonObject request, bool isOpenAi) => new()
+    {
+        [isOpenAi ? "model" : "override_settings"] =
+            isOpenAi ? request["model"]?.DeepClone() : new JsonObject { ["sd_model_checkpoint"] = request["model"]?.DeepClone() },
+        ["prompt"] = request["prompt"]?.DeepClone(),
+        ["steps"] = request["steps"]?.DeepClone(),
+        ["width"] = request["width"]?.DeepClone(),
+        ["height"] = request["height"]?.DeepClone(),
+    };
 
     private async Task<DoorAnswer> GrpcAsync(string method, IMessage message, bool isWeb)
     {

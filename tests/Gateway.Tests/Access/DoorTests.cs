@@ -249,12 +249,13 @@ public sealed class DoorTests : IAsyncLifetime
                 ("gRPC-Web", await GrpcAsync(port, grpc.Method.FullName, credentials, isWeb: true)),
             ];
         }
-        return [("plain", await PlainAsync(port, endpoint, HttpMethod.Get, credentials))];
+        return [("plain", await PlainAsync(port, endpoint, Doors.MethodOf(endpoint), credentials))];
     }
 
     private async Task<string> PlainAsync(ListeningPort port, RouteEndpoint endpoint, HttpMethod method, string? credentials)
     {
-        string path = endpoint.RoutePattern.RawText!.Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal);
+        string path = endpoint.RoutePattern.RawText!.Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal)
+            .Replace("{**path}", "x", StringComparison.Ordinal);
         using var request = new HttpRequestMessage(method, path);
         if (method == HttpMethod.Post)
         {
@@ -265,14 +266,17 @@ public sealed class DoorTests : IAsyncLifetime
         string body = await answer.Content.ReadAsStringAsync(Stop);
         if (answer.StatusCode == HttpStatusCode.Unauthorized)
         {
-            Assert.Equal("Bearer", answer.Headers.WwwAuthenticate.ToString());
-            Assert.Contains("\"code\": 16", body, StringComparison.Ordinal);
+            bool isBasic = path.StartsWith("/sdapi", StringComparison.Ordinal) || path.StartsWith("/controlnet", StringComparison.Ordinal)
+                || path.StartsWith("/internal", StringComparison.Ordinal);
+            Assert.Equal(isBasic ? "Basic" : "Bearer", Assert.Single(answer.Headers.WwwAuthenticate).Scheme);
+            string code = isBasic ? "\"detail\":" : Doors.IsForeign(endpoint) ? "\"code\":\"invalid_api_key\"" : "\"code\": 16";
+            Assert.Contains(code, body, StringComparison.Ordinal);
             return "Unauthenticated";
         }
         // The link of the signed door is wrong, which is no matter of the caller.
         if (answer.StatusCode == HttpStatusCode.Forbidden && !path.StartsWith("/v1/signed", StringComparison.Ordinal))
         {
-            Assert.Contains("\"code\": 7", body, StringComparison.Ordinal);
+            Assert.True(Doors.IsForeign(endpoint) || body.Contains("\"code\": 7", StringComparison.Ordinal), body);
             return "PermissionDenied";
         }
         return "open";

@@ -67,6 +67,49 @@ internal static class Doors
         ["GET /v1/jobs/{id}/events"] = new(Permission.Read, Clients, Names: true),
         ["GET /v1/signed/{id}"] = new(Permission.None, Clients),
         ["GET /v1/request.schema.json"] = new(Permission.Read, Clients),
+        ["POST /openai/v1/images/generations"] = new(Permission.Generate, Clients, Counts: true),
+        ["POST /openai/v1/images/edits"] = new(Permission.Generate, Clients),
+        ["POST /openai/v1/images/variations"] = new(Permission.Generate, Clients),
+        ["POST /v1/images/generations"] = new(Permission.Generate, Clients, Counts: true),
+        ["POST /v1/images/edits"] = new(Permission.Generate, Clients),
+        ["POST /v1/images/variations"] = new(Permission.Generate, Clients),
+        ["GET /openai/v1/models"] = new(Permission.Read, Clients),
+        ["GET /openai/v1/models/{name}"] = new(Permission.Read, Clients),
+        ["GET /openai/v1/{**path}"] = new(Permission.None, Clients),
+        ["POST /sdapi/v1/txt2img"] = new(Permission.Generate, Clients, Counts: true),
+        ["POST /sdapi/v1/img2img"] = new(Permission.Generate, Clients),
+        ["POST /sdapi/v1/extra-single-image"] = new(Permission.Generate, Clients),
+        ["POST /sdapi/v1/extra-batch-images"] = new(Permission.Generate, Clients),
+        ["POST /sdapi/v1/interrupt"] = new(Permission.Generate, Clients),
+        ["POST /sdapi/v1/skip"] = new(Permission.Generate, Clients),
+        ["POST /sdapi/v1/options"] = new(Permission.Generate, Clients),
+        ["POST /sdapi/v1/png-info"] = new(Permission.Read, Clients),
+        ["POST /sdapi/v1/refresh-checkpoints"] = new(Permission.Read, Clients),
+        ["POST /sdapi/v1/refresh-loras"] = new(Permission.Read, Clients),
+        ["POST /sdapi/v1/refresh-vae"] = new(Permission.Read, Clients),
+        ["POST /sdapi/v1/reload-checkpoint"] = new(Permission.Read, Clients),
+        ["POST /sdapi/v1/unload-checkpoint"] = new(Permission.Read, Clients),
+        ["POST /internal/progress"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/progress"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/sd-models"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/samplers"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/schedulers"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/upscalers"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/latent-upscale-modes"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/loras"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/embeddings"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/sd-vae"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/prompt-styles"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/face-restorers"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/hypernetworks"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/script-info"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/scripts"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/cmd-flags"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/memory"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/options"] = new(Permission.Read, Clients),
+        ["GET /controlnet/model_list"] = new(Permission.Read, Clients),
+        ["GET /controlnet/module_list"] = new(Permission.Read, Clients),
+        ["GET /sdapi/v1/{**path}"] = new(Permission.None, Clients),
         ["GET /metrics"] = new(Permission.Metrics, Operators),
         ["GET /health/live"] = new(Permission.None, ListeningPort.Any),
         ["GET /health/ready"] = new(Permission.None, ListeningPort.Any),
@@ -83,10 +126,14 @@ internal static class Doors
         endpoint.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } json
             ? $"/{json.MethodDescriptor.Service.FullName}/{json.MethodDescriptor.Name}"
         : endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } grpc ? grpc.Method.FullName
-        : "GET " + endpoint.RoutePattern.RawText;
+        : $"{endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods[0] ?? "GET"} {endpoint.RoutePattern.RawText}";
 
-    /// <summary>The HTTP method of a JSON endpoint: several have one path.</summary>
-    public static HttpMethod MethodOf(RouteEndpoint endpoint) => new(endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods[0]);
+    /// <summary>The HTTP method of a JSON endpoint: several have one path. One of any method is called with GET.</summary>
+    public static HttpMethod MethodOf(RouteEndpoint endpoint) =>
+        new(endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods[0] ?? "GET");
+
+    /// <summary>Whether a door is another program's, with errors of its own form.</summary>
+    public static bool IsForeign(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<IErrorForm>() is not null;
 
     /// <summary>The row of an endpoint.</summary>
     public static Door RowOf(RouteEndpoint endpoint) => Rows[NameOf(endpoint)];

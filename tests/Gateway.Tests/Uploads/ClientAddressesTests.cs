@@ -46,6 +46,21 @@ public sealed class ClientAddressesTests
     public void A_connection_without_an_address_is_local() =>
         Assert.Equal("local", new ClientAddresses(new PlatformOptions()).Of(new DefaultHttpContext()));
 
+    [Theory]
+    [InlineData("10.1.2.3", "https", "images.example.org", "https://images.example.org")]
+    [InlineData("10.1.2.3", "https", "", "https://gateway:5080")]
+    [InlineData("10.1.2.3", "gopher", "images.example.org, other.example.org", "http://images.example.org")]
+    [InlineData("192.0.2.1", "https", "evil.example.org", "http://gateway:5080")]
+    public void Links_begin_with_what_a_trusted_proxy_was_called_as(string remote, string scheme, string host, string expected)
+    {
+        var context = new DefaultHttpContext();
+        context.Connection.RemoteIpAddress = IPAddress.Parse(remote);
+        (context.Request.Scheme, context.Request.Host) = ("http", new HostString("gateway", 5080));
+        context.Request.Headers["X-Forwarded-Proto"] = scheme;
+        context.Request.Headers["X-Forwarded-Host"] = host;
+        Assert.Equal(expected, new ClientAddresses(new PlatformOptions { TrustedProxies = ["10.0.0.0/8"] }).BaseOf(context));
+    }
+
     private static string AddressOf(string remote, string forwarded, params string[] trusted)
     {
         var context = new DefaultHttpContext();

@@ -202,10 +202,12 @@ public abstract partial class JobStoreContract : IAsyncLifetime
     public async Task Jobs_are_listed_newest_first_and_in_pages()
     {
         var ids = new List<string>();
+        var created = new List<DateTimeOffset>();
         for (int i = 0; i < 230; i++)
         {
             StoredJob job = await Store.CreatedAsync(TestJobs.New(Now.AddSeconds(i - 1000), model: i % 2 == 0 ? "even" : "odd"));
             ids.Insert(0, job.Definition.Id);
+            created.Insert(0, job.Definition.Created);
             if (i != 100)
             {
                 await Store.WrittenAsync(job, JobRules.Accept(job, Now));
@@ -227,6 +229,14 @@ public abstract partial class JobStoreContract : IAsyncLifetime
         Assert.Null(odd.Next);
         Assert.All(odd.Jobs, job => Assert.Equal("odd", job.Definition.Model));
         Assert.Equal(ids[129], Assert.Single((await Store.ListAsync(new JobQuery { Phases = [JobPhase.Submitting] }, Cancelled)).Jobs).Definition.Id);
+        // The ids begin with the jobs' times: older jobs are not even read.
+        foreach (int newest in (int[])[1, 60, 230])
+        {
+            var query = new JobQuery { Since = created[newest - 1], Max = 1000, Phases = [JobPhase.Queued, JobPhase.Submitting] };
+            JobPage recent = await Store.ListAsync(query, Cancelled);
+            Assert.Equal(ids[..newest], recent.Jobs.Select(job => job.Definition.Id));
+            Assert.Null(recent.Next);
+        }
     }
 
     [Fact]

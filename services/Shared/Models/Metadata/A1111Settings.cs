@@ -194,10 +194,6 @@ internal static class A1111Settings
             throw new InvalidDataException("contains text that is not the settings of an image: no line of it begins with \"Steps: \"");
         }
         int negative = Array.FindIndex(lines, 0, last, line => line.StartsWith(NegativePrefix, StringComparison.Ordinal));
-        var draft = new SettingsDraft();
-        draft.SetA1111Prompts(
-            draft.TakeTags(string.Join('\n', lines[..(negative < 0 ? last : negative)])),
-            negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..].TrimStart(' '));
         // Extensions write further lines with one pair each.
         (string Name, string Value)[] pairs = [.. Pairs(lines[last]), .. lines[(last + 1)..].Select(OfLine).OfType<(string, string)>()];
         var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -205,6 +201,29 @@ internal static class A1111Settings
         {
             values[name] = value;
         }
+        SettingsDraft draft = Draft(
+            string.Join('\n', lines[..(negative < 0 ? last : negative)]),
+            negative < 0 ? null : string.Join('\n', lines[negative..last])[NegativePrefix.Length..].TrimStart(' '),
+            values);
+        if (!values.ContainsKey("RNG"))
+        {
+            draft.Ignore("RNG", "GPU, the default of images without this setting (--noise torch-cuda)", "noise");
+        }
+        return draft.Build(AllLayers);
+    }
+
+    /// <summary>Converts settings that come as values and not as the text of an image.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="negative">The negative prompt; null for none.</param>
+    /// <param name="values">The pairs by their names.</param>
+    /// <exception cref="InvalidDataException">A value is of another type.</exception>
+    public static ImageMetadata Convert(string prompt, string? negative, IReadOnlyDictionary<string, string> values) =>
+        Draft(prompt, negative, values).Build(AllLayers);
+
+    private static SettingsDraft Draft(string prompt, string? negative, IReadOnlyDictionary<string, string> values)
+    {
+        var draft = new SettingsDraft();
+        draft.SetA1111Prompts(draft.TakeTags(prompt), negative);
         foreach ((string name, string value) in values)
         {
             Rule rule = Rules.TryGetValue(name, out Rule? known) ? known
@@ -212,11 +231,7 @@ internal static class A1111Settings
                 : Ignored();
             rule(draft, values, name, value);
         }
-        if (!values.ContainsKey("RNG"))
-        {
-            draft.Ignore("RNG", "GPU, the default of images without this setting (--noise torch-cuda)", "noise");
-        }
-        return draft.Build(AllLayers);
+        return draft;
     }
 
     private static (string, string)? OfLine(string line) =>

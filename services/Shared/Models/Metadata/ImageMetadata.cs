@@ -79,6 +79,14 @@ public sealed record ImageMetadata
                 "contains JSON that is not the settings of an image; known: sui_image_params of SwarmUI, a graph of ComfyUI");
     }
 
+    /// <summary>Converts settings of AUTOMATIC1111 that come as values, as its API has them.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="negative">The negative prompt; null for none.</param>
+    /// <param name="values">The other settings, by the names that its images have.</param>
+    /// <exception cref="InvalidDataException">A value is of another type.</exception>
+    public static ImageMetadata OfA1111(string prompt, string? negative, IReadOnlyDictionary<string, string> values) =>
+        A1111Settings.Convert(prompt, negative, values);
+
     /// <summary>Removes fields from a request that the image's model supported and the request's model does not.</summary>
     /// <param name="request">The request that was made from the settings.</param>
     /// <param name="facts">The facts of the request's model.</param>
