@@ -106,9 +106,17 @@ internal static class UnknownTokens
                 .Where(option => !option.Hidden).Select(option => option.Name),
             "--help",
         ];
-        string? meant = OtherNames.Fields.TryGetValue(name.TrimStart('-').Replace('-', '_'), out string? field)
+        // Other programs write underscores.
+        string? own = known.FirstOrDefault(option => option == name.Replace('_', '-'))
+            ?? command.Options.FirstOrDefault(option => option.Aliases.Contains(name.Replace('_', '-')))?.Name;
+        string? meant = own is not null ? own : OtherNames.Fields.TryGetValue(name.TrimStart('-').Replace('-', '_'), out string? field)
             && RequestSchema.Find(field)?.Option is { } option && known.Contains(option) ? option : Spelling.Nearest(name, known);
         return $"{token} is not an option{Spelling.Meant(meant)}"
-            + (meant is null && isArgumentExpected ? $"; put an argument that begins with a dash after --, as in: -- {token}" : "");
+            + (meant is null && isArgumentExpected && !IsOption(name)
+                ? $"; put an argument that begins with a dash after --, as in: -- {token}" : "");
     }
+
+    /// <summary>Whether a text was surely meant to be an option, and not an argument such as <c>-5 degrees</c>.</summary>
+    private static bool IsOption(string text) =>
+        text.StartsWith("--", StringComparison.Ordinal) && text[2..].All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_');
 }

@@ -42,6 +42,9 @@ public sealed class BadInputTests
         "euler", "--scheduler", "karras")]
     [InlineData(Usage, "--steps was given 2 times", "--steps", "2", "--steps", "3")]
     [InlineData(Usage, "\"brownian --version\" prints the version", "--version")]
+    [InlineData(Usage, "--guidance_scale is not an option (did you mean --guidance?)", "--guidance_scale", "3")]
+    [InlineData(Usage, "--negative_prompt is not an option (did you mean --negative?)", "--negative_prompt", "x")]
+    [InlineData(Usage, "brownian: --outdir is not an option (\"", "--outdir", "x")]
     [InlineData(Usage, "--hlep is not an option (did you mean --help?)", "--hlep")]
     [InlineData(Usage, "-n is not an option; the number of images is --count, the negative prompt --negative", "-n", "4")]
     [InlineData(Usage, "-s is not an option; the seed is --seed, the number of steps --steps", "-s", "4")]
@@ -201,6 +204,9 @@ public sealed class BadInputTests
     [InlineData("tokenizer/tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 1}, "
         + "\"merges\": []}, \"added_tokens\": [{\"id\": 3}]}", "an added token has no content")]
     [InlineData("brownian.json", "{\"defaults\": {\"steps\": 0}}", "\"defaults.steps\" is 0; allowed: 1..1000")]
+    [InlineData("brownian.json", "{\"checkpoint_sha256\": \"xyz\"}",
+        "\"checkpoint_sha256\" is \"xyz\"; allowed: 64 hexadecimal digits in lower case")]
+    [InlineData("brownian.json", "{\"examples\": [\"a\", 5]}", "\"examples[1]\" is 5; allowed: text")]
     [InlineData("brownian.json", "{\"defaults\": 5}", "\"defaults\" has the value 5")]
     public async Task A_model_with_a_damaged_file_is_refused_with_the_file_named(string file, string content, string says)
     {
@@ -261,6 +267,18 @@ public sealed class BadInputTests
         await AssertRefusedAsync(
             folder, Usage, "prompt_2: is not supported by the family Stable Diffusion 1.x/2.x", ["generate", "x", "--prompt-2", "y"], "apple.png");
         await AssertRefusedAsync(folder, Failure, "has no graph model_fp16.onnx", ["generate", "x", "--precision", "fp16"], "apple.png");
+    }
+
+    [Fact]
+    public async Task A_diffusers_folder_is_answered_with_how_it_is_imported()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string part in (string[])["unet", "vae", "text_encoder"])
+        {
+            Directory.CreateDirectory(folder.Combine("sd15", part));
+            await File.WriteAllTextAsync(folder.Combine("sd15", part, "model.safetensors"), "", TestContext.Current.CancellationToken);
+        }
+        await AssertRefusedAsync(folder, Failure, "Import them first: brownian import ", ["generate", "x", "--model", "./sd15"], "sd15");
     }
 
     [Fact]

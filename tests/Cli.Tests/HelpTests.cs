@@ -77,6 +77,7 @@ public sealed class HelpTests
     [InlineData("generate x --noise-d", "--noise-dtype")]
     [InlineData("generate x --prompt-syntax ", "a1111", "plain")]
     [InlineData("models s", "show")]
+    [InlineData("generate x --scheduler=euler_b", "euler_beta")]
     [InlineData("completion ", "bash", "fish", "powershell", "zsh")]
     public async Task A_line_is_completed(string line, params string[] words)
     {
@@ -121,11 +122,24 @@ public sealed class HelpTests
         ProgramResult damaged = await CommandLine.RunAsync(folder, "generate", "x", "-o", "x.png");
         Assert.Equal(2, damaged.ExitCode);
         Assert.Contains("config.json: nonsense: is not a setting", damaged.Error, StringComparison.Ordinal);
+
+        // What is wrong in the file can be replaced and removed.
+        await File.WriteAllTextAsync(file, "{\"steps\": 0, \"eta\": 200}", TestContext.Current.CancellationToken);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "set", "steps", "5")).ExitCode);
+        Assert.Equal(0, (await CommandLine.RunAsync(folder, "config", "unset", "eta")).ExitCode);
+        Assert.Equal("steps = 5\n", (await CommandLine.RunAsync(folder, "config")).OutputText);
+        File.Delete(file);
+        Directory.CreateDirectory(file);
+        ProgramResult refused = await CommandLine.RunAsync(folder, "config", "set", "steps", "3");
+        Assert.Contains($"{file} cannot be written: it is a folder", refused.Error, StringComparison.Ordinal);
+        Assert.Equal([file], Directory.GetFileSystemEntries(folder.Combine("config")));
     }
 
     [Theory]
     [InlineData("scheduler: \"eular\" is not allowed (did you mean euler?)", "scheduler", "eular")]
     [InlineData("scheduler: \"eular\" is not allowed (did you mean euler?)", "scheduler", "{\"_class_name\": \"eular\"}")]
+    [InlineData("server: \"http://foo bar\" is not allowed; allowed: a gateway's gRPC address", "server", "foo bar")]
+    [InlineData("server: \"ftp://host\" is not allowed; allowed: a gateway's gRPC address", "server", "ftp://host")]
     [InlineData("server: \"\" is not allowed; allowed: the address of a gateway's gRPC port", "server", "")]
     public async Task A_default_that_no_command_could_use_is_refused(string says, string name, string value)
     {

@@ -26,6 +26,11 @@ public sealed class PlatformOptionsTests
     }
 
     [Fact]
+    public void A_folder_in_which_nothing_would_be_stored_is_refused() => Assert.Equal(
+        ["Platform:Ephemeral: cannot be given with Platform:DataFolder: nothing would be stored there"],
+        new PlatformOptionsValidator().Validate(null, new PlatformOptions { Ephemeral = true, DataFolder = "data" }).Failures!);
+
+    [Fact]
     public void Every_invalid_device_is_refused_and_a_list_beside_a_single_one()
     {
         var options = new PlatformOptions { Device = "gpu", Devices = ["cuda:0", "cuda:64", "cpu", "CPU"] };

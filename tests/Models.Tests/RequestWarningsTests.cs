@@ -49,6 +49,8 @@ public sealed class RequestWarningsTests
     [InlineData("{\"prompt\": \"apple\", \"negative_prompt\": \"((blur))\"}", "negative_prompt: \"((blur))\" is read as text")]
     [InlineData("{\"prompt\": \"apple <lora:ink:0.8>\"}", "a LoRA is given by loras (--lora NAME:WEIGHT)")]
     [InlineData("{\"prompt\": \"(red:1.2) apple\", \"prompt_syntax\": \"a1111\"}", null)]
+    [InlineData("{\"prompt\": \"<lora:ink:1> apple\", \"prompt_syntax\": \"a1111\"}", "a LoRA is given by loras (--lora NAME:WEIGHT)")]
+    [InlineData("{\"prompt\": \"apple\", \"subseed\": 5}", "subseed has no effect: subseed_strength is 0")]
     [InlineData("{\"prompt\": \"apple (red), at 10:30 (see 2)\"}", null)]
     [InlineData("{\"prompt\": \"apple\", \"width\": 128, \"height\": 128}", "128x128 is far from the 64x64 that emoji is made for; larger images")]
     [InlineData("{\"prompt\": \"apple\", \"width\": 32, \"height\": 32}", "smaller images are often unrecognisable")]

@@ -28,6 +28,13 @@ public sealed class CompletionTests
             compinit -u -d ./dump
             source <(brownian completion zsh)
             [[ $_comps[brownian] == _brownian ]] || exit 1
+            # As docs/command-line.md has it: a file that is found and loaded when it is needed.
+            unfunction _brownian
+            mkdir zfunc && brownian completion zsh > zfunc/_brownian
+            fpath=(./zfunc $fpath)
+            compinit -u -d ./dump2
+            [[ $_comps[brownian] == _brownian ]] || exit 1
+            autoload -Uz +X _brownian
             compadd() { shift 2; print -rl -- "$@" }
             _files() { print files }
             for BUFFER in {{Quoted}}; do

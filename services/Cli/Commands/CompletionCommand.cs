@@ -15,12 +15,19 @@ internal static class CompletionCommand
             complete -o default -F _brownian brownian
             """,
         ["zsh"] = """
+            #compdef brownian
             _brownian() {
               local -a found
               found=("${(@f)$(brownian complete --position $CURSOR -- "$BUFFER" 2>/dev/null)}")
               if [[ -n "$found" ]]; then compadd -Q -- $found; else _files; fi
             }
-            compdef _brownian brownian
+            # As a file of $fpath the script is the function itself, which is called; sourced, it defines the function.
+            if [[ "$funcstack[1]" == _brownian ]]; then
+              _brownian "$@"
+            else
+              (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+              compdef _brownian brownian
+            fi
             """,
         ["fish"] = """
             complete -c brownian -a '(brownian complete -- (commandline --cut-at-cursor --current-process | string collect) 2>/dev/null)'
@@ -65,9 +72,16 @@ internal static class CompletionCommand
         {
             string text = parsed.GetValue(line)!;
             text = text[..Math.Clamp(parsed.GetValue(position) ?? text.Length, 0, text.Length)];
+            // An option's value after an equals sign is completed as one after a space; shells take the sign for the end of a word, too.
+            int equals = text.LastIndexOf('=');
+            if (equals > text.LastIndexOf(' ') && text[(text.LastIndexOf(' ') + 1)..].StartsWith("--", StringComparison.Ordinal))
+            {
+                text = $"{text[..equals]} {text[(equals + 1)..]}";
+            }
             string word = text[(text.LastIndexOf(' ') + 1)..];
             foreach (string label in root.Parse(text).GetCompletions(text.Length).Select(completion => completion.InsertText ?? completion.Label)
-                .Where(label => label.StartsWith(word, StringComparison.Ordinal)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+                .Where(label => label.StartsWith(word, StringComparison.Ordinal) && label is not ("-?" or "/?" or "/h"))
+                .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
             {
                 Console.Out.WriteLine(label);
             }

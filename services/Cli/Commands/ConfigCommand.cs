@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Brownian.Cli.Remote;
 using Brownian.Cli.Settings;
 using Brownian.Models.Catalog;
 
@@ -80,11 +81,16 @@ internal static class ConfigCommand
             JsonNode? given = OptionText.Json(parsed.GetValue(value)!);
             var faults = new List<FieldFault>();
             UserConfig.Check(key, given, key, faults);
+            if (key == UserConfig.Server && faults.Count == 0)
+            {
+                ServerOption.Checked(
+                    key, ((string)given!).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), ServerOption.Allowed);
+            }
             if (faults.Count > 0)
             {
                 throw new FieldFaultException(faults);
             }
-            JsonObject config = UserConfig.Read();
+            JsonObject config = UserConfig.ReadToChange();
             config[key] = given;
             UserConfig.Write(config);
             WarnOfModel(key, given, config);
@@ -117,7 +123,7 @@ internal static class ConfigCommand
         command.SetAction(parsed =>
         {
             string key = parsed.GetValue(name)!;
-            JsonObject config = UserConfig.Read();
+            JsonObject config = UserConfig.ReadToChange();
             if (!config.Remove(key))
             {
                 throw NotSet(key, config);

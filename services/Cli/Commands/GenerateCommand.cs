@@ -417,6 +417,10 @@ internal sealed class GenerateCommand(RequestOptions options)
                 if (detach)
                 {
                     Job job = await client.Generation.SubmitAsync(request, cancellationToken: cancellationToken);
+                    foreach (string warning in job.Warnings)
+                    {
+                        report.Warn(warning);
+                    }
                     Console.Out.WriteLine(json ? JobText.Json(job) : job.Id);
                     return ExitCode.Success;
                 }

@@ -19,9 +19,11 @@ internal static class InfoCommand
             string image = parsed.GetValue(file)!;
             byte[] bytes = RequestOptions.ReadAll(image, "FILE");
             string? text;
+            ImageMetadata? settings;
             try
             {
                 text = ImageMetadata.TextIn(bytes);
+                settings = text is not null && parsed.GetValue(json) ? ImageMetadata.Read(text) : null;
             }
             catch (InvalidDataException exception)
             {
@@ -31,12 +33,11 @@ internal static class InfoCommand
             {
                 throw new InvalidDataException($"{image} contains no settings");
             }
-            if (!parsed.GetValue(json))
+            if (settings is null)
             {
                 Console.Out.WriteLine(text);
                 return ExitCode.Success;
             }
-            var settings = ImageMetadata.Read(text);
             var report = new JsonObject
             {
                 ["request"] = settings.Request.DeepClone(),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Brownian.Cli.Settings;
+using Brownian.Formats.Files;
 
 namespace Brownian.Cli.Commands;
 
@@ -40,8 +41,16 @@ internal static class PresetsCommand
     {
         foreach (string known in Preset.Names())
         {
-            var preset = Preset.Open(known);
-            Console.Out.WriteLine($"{preset.Name}    {preset.Description}    {preset.FilePath}");
+            try
+            {
+                var preset = Preset.Open(known);
+                Console.Out.WriteLine($"{preset.Name}    {preset.Description}    {preset.FilePath}");
+            }
+            catch (Exception exception) when (exception is FieldFaultException or ModelException)
+            {
+                // The others can be used.
+                Console.Error.WriteLine($"{known}: {exception.Message}");
+            }
         }
         Console.Error.WriteLine($"Your own presets are files {Path.Combine(Preset.Folders[0], "NAME.json")}");
         return ExitCode.Success;

@@ -12,6 +12,9 @@ internal sealed class ServerOption
     /// <summary>The environment variable that replaces the option.</summary>
     public const string Variable = "BROWNIAN_SERVER";
 
+    /// <summary>What an address may be.</summary>
+    public const string Allowed = "a gateway's gRPC address, such as http://host:5081";
+
     private const string Default = "http://127.0.0.1:5081";
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
@@ -131,7 +134,7 @@ internal sealed class ServerOption
             }
             given = variable.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
-        return Checked(option, given, "a gateway's gRPC address, such as http://host:5081");
+        return Checked(option, given, Allowed);
     }
 
     /// <summary>

@@ -22,7 +22,8 @@ internal sealed record Preset(string Name, string FilePath, string? Description,
     public static IReadOnlyList<string> Names() =>
     [
         .. Folders.Where(Directory.Exists).SelectMany(folder => Directory.GetFiles(folder, "*" + Extension))
-            .Select(file => Path.GetFileNameWithoutExtension(file)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+            .Select(file => Path.GetFileNameWithoutExtension(file)).Where(name => name.Length > 0)
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
     ];
 
     /// <summary>Reads a preset.</summary>
@@ -41,7 +42,8 @@ internal sealed record Preset(string Name, string FilePath, string? Description,
                 option, nameOrFile, $"{string.Join(", ", names)}, or the path of a file", Spelling.Hint(nameOrFile, names)));
         }
         JsonObject fields = JsonFile.Read(found);
-        string? description = (fields[DescriptionKey] as JsonValue)?.ToString();
+        string? description = (fields[DescriptionKey] as JsonValue)?.ToString() is { } stated
+            ? string.Concat(stated.Select(letter => char.IsControl(letter) ? ' ' : letter)) : null;
         fields.Remove(DescriptionKey);
         string[] known = [.. RequestSchema.Request.All.Select(field => field.Name), DescriptionKey];
         FieldFault[] faults =

@@ -47,6 +47,10 @@ internal static class UserConfig
         return faults.Count == 0 ? config : throw new FieldFaultException(faults);
     }
 
+    /// <summary>Reads the file without looking at its values, so that one that is not allowed can be replaced or removed.</summary>
+    /// <exception cref="ModelException">The file is no JSON object.</exception>
+    public static JsonObject ReadToChange() => JsonFile.ReadIfThere(FilePath) ?? [];
+
     /// <summary>Returns the fields of requests; empty for none.</summary>
     public static JsonObject ReadRequest()
     {
@@ -58,10 +62,20 @@ internal static class UserConfig
     /// <summary>Writes the file.</summary>
     public static void Write(JsonObject config)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(FilePath))!);
         string unfinished = $"{FilePath}.{Environment.ProcessId}";
-        File.WriteAllText(unfinished, config.ToJsonString(Readable) + "\n");
-        File.Move(unfinished, FilePath, overwrite: true);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(FilePath))!);
+            File.WriteAllText(unfinished, config.ToJsonString(Readable) + "\n");
+            File.Move(unfinished, FilePath, overwrite: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            File.Delete(unfinished);
+            string reason = Directory.Exists(FilePath) ? "it is a folder"
+                : exception is FileNotFoundException ? "its folder takes no files" : FileReason.Of(exception, FilePath);
+            throw new ModelException($"{FilePath} cannot be written: {reason}", exception);
+        }
     }
 
     /// <summary>Adds the fault of a key or its value.</summary>

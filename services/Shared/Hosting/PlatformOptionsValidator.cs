@@ -66,6 +66,16 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
                 faults.Add(FieldFault.Of(PlatformOptions.Field(field), value, "an IP address, such as 127.0.0.1 or 0.0.0.0"));
             }
         }
+        if (options.Ephemeral && options.DataFolder is not null)
+        {
+            faults.Add(new FieldFault(
+                PlatformOptions.Field(nameof(PlatformOptions.Ephemeral)),
+                $"cannot be given with {PlatformOptions.Field(nameof(PlatformOptions.DataFolder))}: nothing would be stored there"));
+        }
+        if (options.DataFolder is { Length: 0 })
+        {
+            faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.DataFolder)), "", "the path of a folder"));
+        }
         if (options.WatchedFolder is { } watched && !Directory.Exists(watched))
         {
             faults.Add(FieldFault.Of(PlatformOptions.Field(nameof(PlatformOptions.WatchedFolder)), watched, "a folder that exists"));

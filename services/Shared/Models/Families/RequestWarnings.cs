@@ -39,6 +39,7 @@ internal static class RequestWarnings
             [
                 NegativePrompt(request, resolved, models), Size(request, resolved, model), Syntax(request, model),
                 SchedulerFor(request, resolved, model), Guidance(request, resolved, model),
+                request.Subseed is not null && request.SubseedStrength == 0 ? "subseed has no effect: subseed_strength is 0" : null,
             ]).OfType<string>(),
         ];
     }
@@ -81,13 +82,10 @@ internal static class RequestWarnings
             $"width and height: {resolved.Width}x{resolved.Height} is far from the {width}x{height} that {model.Name} is made for; {effect}");
     }
 
-    /// <summary>AUTOMATIC1111's syntax in a prompt that is read as plain text.</summary>
+    /// <summary>AUTOMATIC1111's syntax in a prompt that is read as plain text, and its tags of LoRAs, which no syntax reads.</summary>
     private static string? Syntax(GenerationRequest request, ModelCard model)
     {
-        if (request.PromptSyntax == PromptSyntax.A1111)
-        {
-            return null;
-        }
+        bool readsWeights = request.PromptSyntax == PromptSyntax.A1111;
         foreach ((string field, string? prompt) in ((string, string?)[])[("prompt", request.Prompt), ("negative_prompt", request.NegativePrompt)])
         {
             if (prompt is null)
@@ -98,7 +96,7 @@ internal static class RequestWarnings
             {
                 return $"{field}: \"{Quoted(lora.Value)}\" is read as text; a LoRA is given by loras (--lora NAME:WEIGHT)";
             }
-            if (Weighted.Match(prompt) is { Success: true } weighted)
+            if (!readsWeights && Weighted.Match(prompt) is { Success: true } weighted)
             {
                 string how = ModelFamilies.ReadsPromptSyntax(model.Facts)
                     ? "prompt_syntax a1111 (--prompt-syntax a1111) reads it as a weight"

@@ -18,8 +18,8 @@ public static class ModelExport
     /// <summary>Returns a sentence for a checkpoint in a single file.</summary>
     /// <param name="file">A <c>.safetensors</c>, <c>.ckpt</c> or <c>.gguf</c> file.</param>
     public static string HowToImportFile(string file) =>
-        $"{file} is a checkpoint. Import it first: brownian import {Quoted(file)}; then use --model with the name that the import prints "
-        + "(see docs/import.md)";
+        (File.Exists(file) ? $"{file} is a checkpoint. Import it first" : $"there is no file {file}. A checkpoint that exists is imported first")
+        + $": brownian import {Quoted(file)}; then use --model with the name that the import prints (see docs/import.md)";
 
     private static string Quoted(string text) => text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\"" : text;
 }

@@ -164,10 +164,10 @@ public sealed class ModelFolder
         {
             return graph;
         }
-        string directory = Path.Combine(FolderPath, part);
         string found = Graphs.Count == 0 ? "no graphs" : "only " + string.Join(", ", Graphs.Keys.Order(StringComparer.Ordinal));
-        string hint = Directory.Exists(directory)
-            && Directory.EnumerateFiles(directory)
+        // A diffusers folder has other names for some parts: its VAE is one part.
+        string hint = Directory.Exists(FolderPath)
+            && Directory.EnumerateDirectories(FolderPath).SelectMany(Directory.EnumerateFiles)
                 .Any(file => file.EndsWith(".safetensors", StringComparison.Ordinal) || file.EndsWith(".bin", StringComparison.Ordinal))
             ? ". " + ModelExport.HowToImport(FolderPath)
             : "";

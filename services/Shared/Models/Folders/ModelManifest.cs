@@ -76,9 +76,12 @@ public sealed record ModelManifest
             Family = Get<string>(json, "family", file),
             Source = Get<string>(json, "source", file),
             Fingerprint = Get<string>(json, "fingerprint", file),
-            CheckpointSha256 = Get<string>(json, "checkpoint_sha256", file),
+            CheckpointSha256 = HashIn(json, file),
             ScalingFactor = GetValue<double>(json, "scaling_factor", file),
-            Examples = [.. (json["examples"] as JsonArray ?? []).Select(example => example?.ToString() ?? "")],
+            Examples = [.. (Get<JsonArray>(json, "examples", file) ?? []).Select((example, i) =>
+                example is JsonValue value && value.TryGetValue(out string? text) ? text
+                    : throw new ModelException(string.Create(
+                        CultureInfo.InvariantCulture, $"{file}: \"examples[{i}]\" is {example?.ToJsonString() ?? "null"}; allowed: text")))],
             Defaults = new ModelDefaults
             {
                 Steps = GetValue<int>(defaults, "steps", file),
@@ -95,6 +98,15 @@ public sealed record ModelManifest
                 },
             },
         };
+    }
+
+    private static string? HashIn(JsonObject json, string file)
+    {
+        const int Digits = 64;
+        return Get<string>(json, "checkpoint_sha256", file) is not { } hash || (hash.Length == Digits && hash.All(char.IsAsciiHexDigitLower))
+            ? Get<string>(json, "checkpoint_sha256", file)
+            : throw new ModelException(
+                $"{file}: \"checkpoint_sha256\" is {JsonValue.Create(hash).ToJsonString()}; allowed: 64 hexadecimal digits in lower case");
     }
 
     private static void Check(JsonObject defaults, string name, double minimum, double maximum, string file)
@@ -119,6 +131,7 @@ public sealed record ModelManifest
         json[name] switch
         {
             null => null,
+            T node => node,
             JsonValue value when value.TryGetValue(out T? result) => result,
             JsonNode other => throw Invalid(file, name, other),
         };
