@@ -23,6 +23,9 @@ internal sealed class ServedModels(ICatalog catalog)
         return drawing is [var only] ? only : null;
     }
 
-    /// <summary>Returns whether a model makes images from prompts or from other images. Others only make an image larger.</summary>
-    public static bool Draws(ModelCard card) => card.Facts.Denoisers.Count > 0 || !ModelFamilies.Upscales(card.Facts);
+    /// <summary>Returns whether a model or cascade makes images from prompts or from other images. Others only make an image larger.</summary>
+    public static bool Draws(ModelCard card) => card.Facts.Denoisers.Count > 0 || !Upscales(card);
+
+    /// <summary>Returns whether a model makes an image larger. A cascade, which has no family, makes one first.</summary>
+    public static bool Upscales(ModelCard card) => card.Stages is null && ModelFamilies.Upscales(card.Facts);
 }

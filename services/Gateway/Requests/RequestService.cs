@@ -272,7 +272,7 @@ public sealed class RequestService(
         }
         IReadOnlyList<ModelCard> all = await catalog.ModelsAsync(cancellationToken);
         IReadOnlyList<ModelCard> known = name is not null ? all
-            : task == RequestTask.Upscale ? [.. all.Where(card => ModelFamilies.Upscales(card.Facts))]
+            : task == RequestTask.Upscale ? [.. all.Where(ServedModels.Upscales)]
             : [.. all.Where(ServedModels.Draws)];
         if (name is null && known.FirstOrDefault(card => card.Name == ModelCatalog.DefaultModel) is { } usual)
         {
