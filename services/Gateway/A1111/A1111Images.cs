@@ -83,9 +83,11 @@ internal sealed class A1111Images(
     /// <param name="task">The name (<c>force_task_id</c>); null for the job that runs.</param>
     /// <param name="showsImage">Whether to show the newest preview.</param>
     /// <param name="context">The call.</param>
-    public async Task<JsonObject> ProgressAsync(string? task, bool showsImage, HttpContext context)
+    public async Task<JsonObject> ProgressAsync(string? task, bool showsImage, HttpContext context) =>
+        await ProgressAsync(await FindAsync(task, context), showsImage, context);
+
+    private async Task<JsonObject> ProgressAsync(StoredJob? job, bool showsImage, HttpContext context)
     {
-        StoredJob? job = await FindAsync(task, context);
         Progress? progress = job is null ? null : JobMessages.ToMessage(job).Progress;
         int images = job is null ? 0 : Count(job);
         double share = 0, eta = 0;
@@ -130,7 +132,7 @@ internal sealed class A1111Images(
             throw new FieldFaultException(faults);
         }
         StoredJob? job = await FindAsync(task, context);
-        JsonObject progress = await ProgressAsync(task, showsImage, context);
+        JsonObject progress = await ProgressAsync(job, showsImage, context);
         return new JsonObject
         {
             ["active"] = job is { Record.Phase: JobPhase.Running },
@@ -181,16 +183,7 @@ internal sealed class A1111Images(
 
     private async Task<StoredJob> SubmitAsync(JsonObject json, List<FieldFault> faults, HttpContext context)
     {
-        GenerateRequest message;
-        try
-        {
-            message = RequestMessage.Read(json, jobs.Now);
-        }
-        catch (FieldFaultException exception)
-        {
-            throw new FieldFaultException([.. faults, .. exception.Faults]);
-        }
-        SubmittedRequest submitted = RequestMessages.Read(message, jobs.Now, faults);
+        SubmittedRequest submitted = RequestMessages.Read(submissions.Read(json, faults), jobs.Now, faults);
         return (await submissions.SubmitAsync(submitted, faults, null, context, context.RequestAborted)).Job;
     }
 

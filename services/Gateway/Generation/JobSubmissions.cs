@@ -1,9 +1,11 @@
+using System.Text.Json.Nodes;
 using Brownian.Gateway.Access;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Uploads;
 using Brownian.Hosting;
 using Brownian.Jobs.Records;
 using Brownian.Jobs.Services;
+using Brownian.V1;
 
 namespace Brownian.Gateway.Generation;
 
@@ -17,6 +19,22 @@ public sealed partial class JobSubmissions(
     RequestService requests, JobService jobs, ClientAddresses addresses, AuditTrail trail, ILogger<JobSubmissions> logger)
 {
     private static readonly TimeSpan CancelTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>Reads the request that another program's call means.</summary>
+    /// <param name="json">Its fields, in the form of a request file.</param>
+    /// <param name="faults">The faults that were found before.</param>
+    /// <exception cref="FieldFaultException">A field is unknown or of another type; contains the earlier faults, too.</exception>
+    public GenerateRequest Read(JsonObject json, IReadOnlyList<FieldFault> faults)
+    {
+        try
+        {
+            return RequestMessage.Read(json, jobs.Now);
+        }
+        catch (FieldFaultException exception)
+        {
+            throw new FieldFaultException([.. faults, .. exception.Faults]);
+        }
+    }
 
     /// <summary>Submits a request, or finds the job as which it was accepted before, which requires no model to be available.</summary>
     /// <param name="submitted">The request.</param>

@@ -116,15 +116,7 @@ internal sealed class OpenAiImages(
             labels[CallLabel] = hash;
             json["labels"] = labels;
         }
-        GenerateRequest message;
-        try
-        {
-            message = RequestMessage.Read(json, jobs.Now);
-        }
-        catch (FieldFaultException exception)
-        {
-            throw new FieldFaultException([.. found, .. exception.Faults]);
-        }
+        GenerateRequest message = submissions.Read(json, found);
         if (message.Direct || message.HasStopAfter)
         {
             found.Add(new FieldFault(message.Direct ? "direct" : "stop_after", "is only for Generate of gRPC and JSON"));
