@@ -10,29 +10,30 @@ public sealed class FaultPointTests(KillCluster cluster) : IClassFixture<KillClu
     private const ulong Seed = 11;
     private const int Steps = 14;
 
+    /// <summary>The fault points of each service. Those of the second list run in <c>tests/long</c> only (<c>BROWNIAN_EVERY_CASE</c>).</summary>
+    private static readonly (string Role, string[] Always, string[] Long)[] Points =
+    [
+        ("gateway", ["after create", "after publish", "after accept"],
+            ["before create", "before submit send", "before publish", "after submit send"]),
+        ("text-encoder", ["after take", "before acknowledge", "after complete", "after publish"],
+            ["message in hand", "after acknowledge", "before keep", "after keep", "before complete", "before next send", "after next send"]),
+        ("denoiser", ["in checkpoint", "after checkpoint", "after complete"],
+            ["after take", "before checkpoint", "before keep", "before complete", "after next send"]),
+        ("vae-decoder", ["after artifact", "after terminal write"], ["after take", "after complete", "before artifact"]),
+    ];
+
     public static TheoryData<string, string> Places
     {
         get
         {
+            bool isEvery = Environment.GetEnvironmentVariable("BROWNIAN_EVERY_CASE") is { Length: > 0 };
             var places = new TheoryData<string, string>();
-            foreach (string place in (string[])["before create", "after create", "before submit send", "before publish", "after publish",
-                "after submit send", "after accept"])
+            foreach ((string role, string[] always, string[] more) in Points)
             {
-                places.Add("gateway", place);
-            }
-            foreach (string place in (string[])["message in hand", "after take", "before acknowledge", "after acknowledge", "before keep",
-                "after keep", "before complete", "after complete", "before next send", "after publish", "after next send"])
-            {
-                places.Add("text-encoder", place);
-            }
-            foreach (string place in (string[])["after take", "before checkpoint", "in checkpoint", "after checkpoint", "before keep",
-                "before complete", "after complete", "after next send"])
-            {
-                places.Add("denoiser", place);
-            }
-            foreach (string place in (string[])["after take", "after complete", "before artifact", "after artifact", "after terminal write"])
-            {
-                places.Add("vae-decoder", place);
+                foreach (string place in (string[])[.. always, .. isEvery ? more : []])
+                {
+                    places.Add(role, place);
+                }
             }
             return places;
         }

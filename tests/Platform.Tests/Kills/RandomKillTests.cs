@@ -9,7 +9,7 @@ namespace Brownian.Platform.Tests.Kills;
 public sealed class RandomKillTests(KillCluster cluster, ITestOutputHelper output) : IClassFixture<KillCluster>
 {
     /// <summary>The number of jobs; tests/long runs more.</summary>
-    private static readonly int Jobs = int.Parse(Environment.GetEnvironmentVariable("BROWNIAN_KILLED_JOBS") ?? "100", CultureInfo.InvariantCulture);
+    private static readonly int Jobs = int.Parse(Environment.GetEnvironmentVariable("BROWNIAN_KILLED_JOBS") ?? "60", CultureInfo.InvariantCulture);
 
     private const int Steps = 8;
     private const int Clients = 8;
