@@ -1,10 +1,12 @@
 using Brownian.Gateway.A1111;
 using Brownian.Gateway.Access;
+using Brownian.Gateway.Callbacks;
 using Brownian.Gateway.Catalog;
 using Brownian.Gateway.Direct;
 using Brownian.Gateway.Generation;
 using Brownian.Gateway.Load;
 using Brownian.Gateway.OpenAi;
+using Brownian.Gateway.OpenApi;
 using Brownian.Gateway.Requests;
 using Brownian.Gateway.Scaling;
 using Brownian.Gateway.Uploads;
@@ -51,6 +53,10 @@ public static class GatewayExtensions
         services.AddHostedService<InitialKeys>();
         services.AddHostedService<StartWarnings>();
         services.AddHostedService<ServedPorts>();
+        services.AddSingleton<CallbackHosts>();
+        services.AddSingleton<CallbackSender>();
+        services.AddSingleton<ICallbackSender>(provider => provider.GetRequiredService<CallbackSender>());
+        services.AddHostedService(provider => provider.GetRequiredService<CallbackSender>());
         services.AddHostedService<Reconciler>();
         services.AddHostedService<LoadReporter>();
         if (platform.Options.IsCluster)
@@ -65,6 +71,7 @@ public static class GatewayExtensions
             app.Use(next => context => JsonBodies.ReadAsync(context, next));
             OpenAiDoor.Map(app);
             A1111Door.Map(app);
+            OpenApiDoor.Map(app);
             app.MapGrpcService<GenerationService>();
             // For JSON clients: the file itself.
             app.MapMethods("/v1/artifacts/{id}", ["GET", "HEAD"], ArtifactDownload.GetAsync).Requires(Permission.Read);

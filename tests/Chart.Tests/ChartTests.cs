@@ -153,6 +153,7 @@ public sealed partial class ChartTests(Helm helm) : IClassFixture<Helm>
         Assert.Equal("100000", Value(gateway, "Platform__MaxJobs"));
         Assert.Equal("https://studio.example.org", Value(gateway, "Platform__Origins__0"));
         Assert.Equal("sdxl", Value(gateway, "Platform__OpenAiModels__gpt-image-1"));
+        Assert.Equal("hooks.example.org", Value(gateway, "Platform__CallbackHosts__0"));
         Assert.Equal("2", Value(pool, "Platform__Slots"));
         Assert.Equal(["cuda:0", "cuda:1"], [Value(pool, "Platform__Devices__0"), Value(pool, "Platform__Devices__1")]);
         Assert.Equal(["sdxl", "sd15"], [Value(pool, "Platform__Models__0"), Value(pool, "Platform__Models__1")]);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Brownian.Testing.Certificates;
+using Brownian.Testing.Events;
 
 namespace Brownian.Program.Tests;
 
@@ -81,6 +82,11 @@ public sealed class ServedProgram : IAsyncLifetime
             Environment = new Dictionary<string, string>
             {
                 ["Platform__OperatorToken"] = OperatorToken,
+                // The host of the pages, which no test reaches, and receivers of tests.
+                ["Platform__CallbackHosts__0"] = "hooks.example.org",
+                ["Platform__CallbackHosts__1"] = "127.0.0.1",
+                ["Platform__CallbackPrivateAddresses"] = "true",
+                ["Platform__CallbackSecrets__0"] = CallbackServer.Secret,
                 ["Platform__CertificateFile"] = _certificates?.Certificate ?? "",
                 ["Platform__CertificateKeyFile"] = _certificates?.Key ?? "",
             },

@@ -26,7 +26,10 @@ internal static class ApiReference
             [`protos/brownian/v1`](../protos/brownian/v1) by a test, which fails where it differs.
 
             Calls of `Generation`, `Models` and `Account` are at the gateway's ports 5081 (gRPC) and 5080 (JSON, gRPC-Web), those of `Workers` and
-            `Access` at the operators' ports 5083 and 5082. JSON has the names in the column `JSON`; queries and bodies also take the other ones.
+            `Access` at the operators' ports 5083 and 5082. The gateway shows its calls at `http://127.0.0.1:5080/docs`, a page that makes calls,
+            and describes them in OpenAPI 3.1: [`/openapi/v1.json`](openapi.json), and at port 5082
+            [`/openapi/operators-v1.json`](openapi-operators.json). JSON has the names in the column `JSON`; queries and bodies also take the other
+            ones.
             Beside the calls below, the JSON port has `GET /v1/jobs/{id}/events` (server-sent events of `JobEvent`), `GET /v1/artifacts/{id}` (an
             image's file), `GET /v1/request.schema.json`, `GET /health/live` and `GET /health/ready`. Numbers of 64 bits are numbers in the answers of
             calls and text in events, as in protobuf's JSON; bodies take both.

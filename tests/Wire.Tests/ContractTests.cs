@@ -288,8 +288,8 @@ public sealed class ContractTests
         GenerateRequest again = RequestMessage.Read((JsonObject)JsonNode.Parse(json.ToJsonString())!);
 
         // These concern the job and are not in the request's file.
-        (again.Priority, again.Deadline, again.IdempotencyKey, again.Detach, again.Direct) =
-            (request.Priority, request.Deadline, request.IdempotencyKey, request.Detach, request.Direct);
+        (again.Priority, again.Deadline, again.IdempotencyKey, again.Detach, again.Direct, again.CallbackUrl) =
+            (request.Priority, request.Deadline, request.IdempotencyKey, request.Detach, request.Direct, request.CallbackUrl);
         again.Labels.Add(request.Labels);
         Assert.Equal(request, again);
     }

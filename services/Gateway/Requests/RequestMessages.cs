@@ -29,6 +29,10 @@ public static class RequestMessages
         {
             job["idempotency_key"] = message.IdempotencyKey;
         }
+        if (message.HasCallbackUrl)
+        {
+            job["callback_url"] = message.CallbackUrl;
+        }
         job["labels"] = new JsonObject(message.Labels.Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value)));
         JobOptions options = JobOptions.Read(job, faults);
         DateTimeOffset? deadline = DeadlineOf(message, now, faults);
@@ -43,7 +47,7 @@ public static class RequestMessages
         Join(json, "models", "model", "is given with models");
         Join(json, "timesteps_name", "timesteps", "is given with timesteps_name");
         JobPriority priority = options.Priority is { } word ? JobPriorityNames.All[word] : JobPriority.Standard;
-        return new SubmittedRequest(json, priority, deadline, options.IdempotencyKey, message.Labels.ToDictionary());
+        return new SubmittedRequest(json, priority, deadline, options.IdempotencyKey, message.Labels.ToDictionary(), options.CallbackUrl);
 
         void Join(JsonObject request, string name, string field, string both)
         {

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Brownian.Adapters;
+using Brownian.Gateway.Callbacks;
 using Brownian.Gateway.Catalog;
 using Brownian.Gateway.Uploads;
 using Brownian.Jobs;
@@ -28,9 +29,10 @@ namespace Brownian.Gateway.Requests;
 /// <param name="jobs">Provides ids and the time.</param>
 /// <param name="uploads">Provides the images that requests name.</param>
 /// <param name="adapters">The catalogue of LoRAs, textual inversions and ControlNets.</param>
+/// <param name="callbacks">The hosts that may be called back.</param>
 /// <param name="workers">The workers of this process, whose models are known once all of them have announced theirs.</param>
 public sealed class RequestService(
-    ICatalog catalog, JobService jobs, UploadService uploads, AdapterCatalog adapters, IEnumerable<IWorkerStatus> workers)
+    ICatalog catalog, JobService jobs, UploadService uploads, AdapterCatalog adapters, CallbackHosts callbacks, IEnumerable<IWorkerStatus> workers)
 {
     private readonly ConcurrentDictionary<string, ModelSignature> _signatures = new(StringComparer.Ordinal);
 
@@ -50,6 +52,7 @@ public sealed class RequestService(
         string id = jobs.NewId();
         var files = new RequestFiles(uploads, uploader, id);
         var models = new List<ModelCard>();
+        callbacks.Check(submitted.CallbackUrl, isDirect, faults);
         PlatformUnavailableException? early = null;
         ResolvedRequest? resolved = null;
         Plan? plan = null;
@@ -134,6 +137,7 @@ public sealed class RequestService(
             Deadline = submitted.Deadline,
             Labels = submitted.Labels,
             IdempotencyKey = submitted.IdempotencyKey,
+            CallbackUrl = submitted.CallbackUrl,
             RequestHash = Hash(submitted),
             Files = [.. files.Own.Select(file => file.Id)],
             Uploads = files.Uploads,
@@ -307,6 +311,11 @@ public sealed class RequestService(
             ["deadline"] = submitted.Deadline?.ToString("O", CultureInfo.InvariantCulture),
             ["labels"] = new JsonObject(submitted.Labels.Select(label => KeyValuePair.Create(label.Key, (JsonNode?)label.Value))),
         };
+        if (submitted.CallbackUrl is { } url)
+        {
+            // Absent otherwise, so that the hashes of stored jobs stay the same.
+            whole["callback_url"] = url;
+        }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sorted(whole)!.ToJsonString())));
     }
 

@@ -9,5 +9,7 @@ namespace Brownian.Gateway.Requests;
 /// <param name="Deadline">When the job fails; null for never.</param>
 /// <param name="IdempotencyKey">The client's idempotency key for the submission, or null.</param>
 /// <param name="Labels">The client's labels.</param>
+/// <param name="CallbackUrl">The address that is called when the job has ended, or null.</param>
 public sealed record SubmittedRequest(
-    JsonObject Request, JobPriority Priority, DateTimeOffset? Deadline, string? IdempotencyKey, IReadOnlyDictionary<string, string> Labels);
+    JsonObject Request, JobPriority Priority, DateTimeOffset? Deadline, string? IdempotencyKey, IReadOnlyDictionary<string, string> Labels,
+    string? CallbackUrl);

@@ -304,6 +304,27 @@ public sealed class PlatformOptions
     /// </summary>
     public Dictionary<string, string> OpenAiModels { get; set; } = new(StringComparer.Ordinal);
 
+    /// <summary>
+    /// The hosts of a request's <c>callback_url</c>: names, <c>*.name</c> for the names below one, IP addresses, or <c>*</c> for any; none when
+    /// empty.
+    /// </summary>
+    public string[] CallbackHosts { get; set; } = [];
+
+    /// <summary>
+    /// The secrets that sign callbacks, as in Standard Webhooks: <c>whsec_</c> and 24 to 64 bytes in base64. Each signs every callback, so that a
+    /// secret can be replaced.
+    /// </summary>
+    public string[] CallbackSecrets { get; set; } = [];
+
+    /// <summary>Whether callbacks may call addresses of private networks and of this machine, also without TLS.</summary>
+    public bool CallbackPrivateAddresses { get; set; }
+
+    /// <summary>How long a client's server may take to answer a callback, in seconds, 0.1..60.</summary>
+    public double CallbackSeconds { get; set; } = 10;
+
+    /// <summary>The pause after the first failed attempt of a callback, in seconds, 0.1..3600; it doubles with each attempt, up to an hour.</summary>
+    public double CallbackPauseSeconds { get; set; } = 5;
+
     /// <summary>Origins whose web pages may call the gateway, such as https://studio.example.org, or * for all; none when empty.</summary>
     public string[] Origins { get; set; } = [];
 

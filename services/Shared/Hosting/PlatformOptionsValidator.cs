@@ -126,6 +126,27 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
         Check(nameof(PlatformOptions.TenantJobs), options.TenantJobs, 0, long.MaxValue);
         Check(nameof(PlatformOptions.TenantPixelStepsPerDay), options.TenantPixelStepsPerDay, 0, long.MaxValue);
         Check(nameof(PlatformOptions.TenantStoredBytes), options.TenantStoredBytes, 0, long.MaxValue);
+        Check(nameof(PlatformOptions.CallbackSeconds), options.CallbackSeconds, 0.1, 60);
+        Check(nameof(PlatformOptions.CallbackPauseSeconds), options.CallbackPauseSeconds, 0.1, 3600);
+        CheckEach(
+            nameof(PlatformOptions.CallbackHosts), options.CallbackHosts, IsCallbackHost,
+            "a host's name, *.NAME for the names below one, an IP address, or *");
+        for (int i = 0; i < options.CallbackSecrets.Length; i++)
+        {
+            if (CallbackSecret.Parse(options.CallbackSecrets[i]) is null)
+            {
+                // Without the value, which is meant to be a secret.
+                string field = string.Create(CultureInfo.InvariantCulture, $"{PlatformOptions.Field(nameof(PlatformOptions.CallbackSecrets))}:{i}");
+                faults.Add(new FieldFault(field, "is not a secret; allowed: " + CallbackSecret.Allowed));
+            }
+        }
+        if (options is { CallbackHosts.Length: > 0, CallbackSecrets.Length: 0 })
+        {
+            faults.Add(new FieldFault(
+                PlatformOptions.Field(nameof(PlatformOptions.CallbackSecrets)),
+                $"is missing; {PlatformOptions.Field(nameof(PlatformOptions.CallbackHosts))} needs a secret that signs callbacks: "
+                    + CallbackSecret.Allowed));
+        }
         CheckAuthentication(options, faults);
         faults.AddRange(
             options.ReadCertificateFiles().Read(TimeProvider.System.GetUtcNow()).Faults
@@ -200,6 +221,10 @@ internal sealed class PlatformOptionsValidator : IValidateOptions<PlatformOption
     }
 
     private static bool IsNetwork(string text) => PlatformOptions.ReadNetwork(text) is not null;
+
+    private static bool IsCallbackHost(string text) =>
+        text == "*" || IPAddress.TryParse(text, out _)
+            || Uri.CheckHostName(text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text) == UriHostNameType.Dns;
 
     private static bool IsOrigin(string text) =>
         text == "*"

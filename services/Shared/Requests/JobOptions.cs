@@ -8,6 +8,7 @@ public sealed record JobOptions
 {
     private const int MaxTextLength = 256;
     private const int MaxLabels = 64;
+    private const int MaxUrlLength = 2048;
 
     /// <summary>The priority class.</summary>
     [ChoiceField("The priority class of the job", "interactive", "standard", "batch", Group = FieldGroup.Job, Default = "standard",
@@ -27,6 +28,11 @@ public sealed record JobOptions
     [TextMapField("The client's labels for the job, by which jobs can be listed", MaxTextLength, MaxLabels, Group = FieldGroup.Job,
         Default = "none", Neutral = "{}")]
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
+
+    /// <summary>The address that the gateway calls when the job has ended.</summary>
+    [TextField("An address that the gateway calls with POST when the job has ended, at a host that the gateway allows", MaxUrlLength, MinLength = 1,
+        Group = FieldGroup.Job, Default = "none")]
+    public string? CallbackUrl { get; init; }
 
     /// <summary>Whether the job continues when the client ends the call.</summary>
     [BooleanField("Generate only: the job continues when the client ends the call", Group = FieldGroup.Job, Default = "false", Neutral = "false")]

@@ -1,4 +1,5 @@
 using Brownian.Client;
+using Brownian.Testing.Events;
 using Brownian.Testing.Processes;
 using Brownian.V1;
 
@@ -54,6 +55,41 @@ public sealed class OneProcessKillTests : IDisposable
             int again = await KillCluster.AssertDoneOnceAsync(client, ids[i], (await _stubs.ExpectedAsync(requests[i]))[0]);
             Assert.True(again > 0 || i > 0, "the first job ran when the process died");
         }
+    }
+
+    [Fact]
+    public async Task A_callback_that_a_killed_process_was_making_is_made_again_after_the_next_start()
+    {
+        string model = _stubs.Add();
+        await using CallbackServer server = await CallbackServer.StartAsync();
+        var released = new TaskCompletionSource();
+        server.Answer(_ => released.Task);
+        await using ServiceProcess process = await ServiceProcess.StartAsync(
+            "everything",
+            [
+                .. _stubs.Settings(model), "DataFolder=" + _data.FullPath, "Threads=1", "ReconcileSeconds=0.1", .. CallbackServer.Settings,
+                "CallbackSeconds=1",
+            ]);
+        using var client = new BrownianClient(process.Address);
+        GenerateRequest request = Stubs.Request(model, 1);
+        request.CallbackUrl = server.Address;
+        string id = (await client.Generation.SubmitAsync(request, cancellationToken: Stop)).Id;
+        ReceivedCallback first = await server.NextAsync();
+
+        process.Kill();
+        released.SetResult();
+        await process.StartAgainAsync();
+
+        ReceivedCallback again = await server.NextAsync();
+        Assert.Equal((id, first.Headers["webhook-id"]), (again.Job, again.Headers["webhook-id"]));
+        Assert.Equal(first.Body, again.Body);
+        Job job = new();
+        await Eventually.TrueAsync(
+            async () =>
+                (job = await client.Generation.GetAsync(new GetJobRequest { Id = id }, cancellationToken: Stop)).Callback.State
+                    == CallbackState.Delivered,
+            "the callback is delivered");
+        Assert.Equal(2, job.Callback.Attempts);
     }
 
     public void Dispose()

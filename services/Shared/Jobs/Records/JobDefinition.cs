@@ -79,6 +79,9 @@ public sealed record JobDefinition
 
     private const char Separator = '\u001f';
 
+    /// <summary>The address that is called when the job has ended, or null.</summary>
+    public string? CallbackUrl { get; init; }
+
     /// <summary>A hash of the request as the client sent it.</summary>
     public string RequestHash { get; init; } = "";
 

@@ -36,6 +36,10 @@ public static class JobMessages
         {
             message.Error = ToMessage(failure);
         }
+        if (definition.CallbackUrl is { } url)
+        {
+            message.Callback = ToMessage(url, record.Callback);
+        }
         for (int i = 0; i < definition.Plan.Stages.Count; i++)
         {
             PlanStage stage = definition.Plan.Stages[i];
@@ -56,6 +60,22 @@ public static class JobMessages
         }
         return message;
     }
+
+    private static Callback ToMessage(string url, JobCallback? callback) => new()
+    {
+        Url = url,
+        State = callback switch
+        {
+            null => CallbackState.Pending,
+            { Delivered: not null } => CallbackState.Delivered,
+            { Next: not null } => CallbackState.Waiting,
+            _ => CallbackState.Failed,
+        },
+        Attempts = callback?.Attempts ?? 0,
+        NextTime = Time(callback?.Next),
+        DeliverTime = Time(callback?.Delivered),
+        Error = callback?.Fault ?? "",
+    };
 
     /// <summary>Converts the progress of a stage.</summary>
     public static Progress ToMessage(JobProgress progress, PlanStage stage)

@@ -41,6 +41,9 @@ public sealed record JobRecord
     /// <summary>When the job is removed; set when it ends.</summary>
     public DateTimeOffset? Expires { get; init; }
 
+    /// <summary>The state of the callback; null before the job ends, and for a job without a callback.</summary>
+    public JobCallback? Callback { get; init; }
+
     /// <summary>Why the job failed.</summary>
     public JobFailure? Failure { get; init; }
 

@@ -340,7 +340,7 @@ public static class JobRules
         JobPhase.Submitting => definition.Created + policy.SubmissionTime,
         JobPhase.Queued => definition.Deadline,
         JobPhase.Running => record.LeaseExpires < definition.Deadline || definition.Deadline is null ? record.LeaseExpires : definition.Deadline,
-        _ => record.Expires,
+        _ => record.Callback?.Next < record.Expires ? record.Callback.Next : record.Expires,
     };
 
     private static bool IsOverdue(StoredJob job, DateTimeOffset now) => !job.Record.HasEnded && job.Definition.Deadline <= now;
@@ -372,6 +372,7 @@ public static class JobRules
     private static JobChange Change(StoredJob job, JobRecord next, DateTimeOffset now, params JobEvent[] events)
     {
         long id = job.Record.LastEvent;
+        next = CallbackRules.Ended(job, next, now);
         Timestamp time = Timestamp.FromDateTimeOffset(now);
         foreach (JobEvent update in events)
         {

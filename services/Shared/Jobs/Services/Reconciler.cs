@@ -14,7 +14,7 @@ namespace Brownian.Jobs.Services;
 
 /// <summary>
 /// Repairs what a death or an outage left behind: expired leases, stages that wait without a message, passed deadlines, unconfirmed submissions,
-/// dead-lettered messages, unpublished integration events, and jobs whose retention is over. One process does it at a time.
+/// dead-lettered messages, unpublished integration events, callbacks that are due, and jobs whose retention is over. One process does it at a time.
 /// </summary>
 /// <param name="store">Stores jobs.</param>
 /// <param name="queues">The queues of stages.</param>
@@ -25,6 +25,7 @@ namespace Brownian.Jobs.Services;
 /// <param name="telemetry">Counts what is repaired.</param>
 /// <param name="logger">Logs what is repaired.</param>
 /// <param name="events">Publishes what is left in the outbox; null when there is no broker for integration events.</param>
+/// <param name="callbacks">Calls the addresses of clients; null when nothing does.</param>
 public sealed class Reconciler(
     IJobStore store,
     IStageQueues queues,
@@ -34,10 +35,14 @@ public sealed class Reconciler(
     ReconcilerSettings settings,
     PlatformTelemetry telemetry,
     ILogger<Reconciler> logger,
-    EventPublisher? events = null) : BackgroundService
+    EventPublisher? events = null,
+    ICallbackSender? callbacks = null) : BackgroundService
 {
     private const string Lead = "reconciler";
     private const int Batch = 200;
+
+    /// <summary>How much later a callback is made when too many run.</summary>
+    private static readonly TimeSpan PostponedTime = TimeSpan.FromSeconds(10);
 
     private readonly string _self = Guid.NewGuid().ToString("n");
     private readonly HashSet<string> _short = new(StringComparer.Ordinal);
@@ -200,8 +205,23 @@ public sealed class Reconciler(
     {
         if (job.Record.HasEnded)
         {
+            if (callbacks is not null && CallbackRules.IsDue(job, store.Clock.GetUtcNow()))
+            {
+                if (!callbacks.TryPost(job))
+                {
+                    await ApplyAsync(job, (current, now) => CallbackRules.Postpone(current, now, PostponedTime), cancellationToken)
+                        .ConfigureAwait(false);
+                }
+                return;
+            }
             if (job.Record.Expires <= store.Clock.GetUtcNow())
             {
+                if (callbacks is not null
+                    && await ApplyAsync(job, (current, now) => CallbackRules.Await(current, now, policy), cancellationToken).ConfigureAwait(false)
+                        is not null)
+                {
+                    return;
+                }
                 if (events is not null && await store.HasPendingEventsAsync(job.Definition.Id, cancellationToken).ConfigureAwait(false))
                 {
                     if (await ApplyAsync(job, (current, now) => JobRules.AwaitEvents(current, now, policy), cancellationToken).ConfigureAwait(false)

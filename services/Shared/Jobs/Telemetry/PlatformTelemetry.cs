@@ -43,6 +43,7 @@ public sealed class PlatformTelemetry : IDisposable
     private readonly Counter<long> _deaths;
     private readonly Counter<long> _resent;
     private readonly Counter<long> _events;
+    private readonly Counter<long> _callbacks;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _calls;
     private readonly Counter<long> _images;
@@ -66,6 +67,7 @@ public sealed class PlatformTelemetry : IDisposable
         _deaths = _meter.CreateCounter<long>("brownian.stage.deaths", "{death}", "Leases that expired");
         _resent = _meter.CreateCounter<long>("brownian.stage.resent", "{message}", "Messages that were sent again because they were lost");
         _events = _meter.CreateCounter<long>("brownian.events.published", "{event}", "Integration events that the broker confirmed");
+        _callbacks = _meter.CreateCounter<long>("brownian.callbacks", "{attempt}", "Attempts of callbacks, by outcome");
         _refused = _meter.CreateCounter<long>("brownian.jobs.refused", "{job}", "Valid jobs that were not admitted, by reason");
         _calls = _meter.CreateCounter<long>("brownian.calls.refused", "{call}", "Calls whose caller was not admitted");
         _images = _meter.CreateCounter<long>("brownian.images", "{image}", "Finished images");
@@ -202,6 +204,10 @@ public sealed class PlatformTelemetry : IDisposable
     /// <summary>Counts a published integration event.</summary>
     public void EventPublished(IntegrationEventKind kind) =>
         _events.Add(1, new KeyValuePair<string, object?>("brownian.event", PendingEvent.Name(kind)));
+
+    /// <summary>Counts an attempt of a callback.</summary>
+    /// <param name="outcome">delivered, retried or failed.</param>
+    public void CallbackAttempted(string outcome) => _callbacks.Add(1, new KeyValuePair<string, object?>("brownian.callback.outcome", outcome));
 
     /// <inheritdoc/>
     public void Dispose()
