@@ -40,7 +40,7 @@ public sealed class HelpTests
         Assert.Equal(
             [
                 "Usage:", "Examples:", "Arguments:", "Prompt:", "Image:", "Sampling:", "Model and adapters:", "ControlNet:", "Stable Diffusion XL:",
-                "Whole requests:", "Output:", "Server:", "Advanced:",
+                "Whole requests:", "Output:", "Several requests:", "Server:", "Advanced:",
             ],
             titles.Where(title => title != "Options:"));
         Assert.Equal(3, lines.SkipWhile(line => line != "Examples:").Skip(1).TakeWhile(line => line.Length > 0).Count());

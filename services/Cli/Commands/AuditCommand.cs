@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Brownian.Cli.Remote;
+using Brownian.Cli.Requests;
 using Brownian.Client;
 using Brownian.V1;
 

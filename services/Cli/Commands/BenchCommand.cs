@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Brownian.Cli.Requests;
 using Brownian.Inference.Benchmarking;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Folders;

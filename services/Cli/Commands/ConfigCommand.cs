@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Brownian.Cli.Remote;
+using Brownian.Cli.Requests;
 using Brownian.Cli.Settings;
 using Brownian.Models.Catalog;
 

@@ -1,9 +1,10 @@
-using System.CommandLine;
 using System.CommandLine.Completions;
+using System.CommandLine;
 using System.Text.Json.Nodes;
 using Brownian.Adapters;
-using Brownian.Requests;
+using Brownian.Cli.Requests;
 using Brownian.Requests.Schema;
+using Brownian.Requests;
 
 namespace Brownian.Cli.Commands;
 

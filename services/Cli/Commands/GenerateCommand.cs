@@ -2,20 +2,17 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using Brownian.Adapters;
+using Brownian.Cli.Batch;
 using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
+using Brownian.Cli.Requests;
 using Brownian.Formats.Files;
-using Brownian.Gateway.Requests;
-using Brownian.Imaging;
-using Brownian.Import.Folders;
+using Brownian.Formats.Images;
 using Brownian.Inference;
 using Brownian.Inference.Sessions;
-using Brownian.Models.Catalog;
-using Brownian.Models.Facts;
 using Brownian.Models.Families;
 using Brownian.Models.Folders;
 using Brownian.Requests;
-using Brownian.Requests.Schema;
 using Brownian.V1;
 
 namespace Brownian.Cli.Commands;
@@ -28,6 +25,7 @@ internal sealed class GenerateCommand(RequestOptions options)
     private const long RunBytes = 2L << 30;
 
     private readonly ModelOptions _model = new();
+    private readonly BatchOptions _batch = new();
     private readonly Option<string?> _output = new("--output", "-o")
     {
         Description = "A file, a folder (ending in /, or one that exists), or - for standard output; a name from the prompt or the "
@@ -85,6 +83,10 @@ internal sealed class GenerateCommand(RequestOptions options)
         command.Options.Add(generate._dump.In(HelpGroup.Advanced));
         command.Options.Add(generate._unload.In(HelpGroup.Advanced));
         command.Options.Add(generate._lowMemory.In(HelpGroup.Model));
+        if (name == "generate")
+        {
+            generate._batch.AddTo(command);
+        }
         generate._server.AddTo(command, HelpGroup.Server);
         command.Options.Add(generate._detach.In(HelpGroup.Server));
         command.Options.Add(generate._direct.In(HelpGroup.Server));
@@ -98,7 +100,9 @@ internal sealed class GenerateCommand(RequestOptions options)
         await Task.Yield();
         try
         {
-            return await (_server.IsSet(parsed) ? RunByServerAsync(parsed, cancellationToken) : RunHereAsync(parsed, cancellationToken));
+            return await (_batch.IsSet(parsed) ? RunBatchAsync(parsed, cancellationToken)
+                : _server.IsSet(parsed) ? RunByServerAsync(parsed, cancellationToken)
+                : RunHereAsync(parsed, cancellationToken));
         }
         catch (FieldFaultException exception)
         {
@@ -120,20 +124,21 @@ internal sealed class GenerateCommand(RequestOptions options)
         SessionSettings settings = _model.Settings(parsed, faults);
         RequireServer(parsed, faults);
         PartialResult? kept = ReadKept(parsed.GetValue(_from));
-        ModelCatalog catalog = _model.Catalog(parsed);
         string? stop = parsed.GetValue(_stopAfter);
         string? output = parsed.GetValue(_output);
         // A partial result is not an image, so its file name determines no image format.
         var files = new ImageFiles(stop is null ? output : null);
         var report = new GenerationReport(files, json, quiet);
         JsonObject built = options.Build(parsed, parsed.GetValue(_model.Model), files.NamedFormat, kept?.Request);
-        JsonObject requested = Expanded(await Task.Run(() => ImportFiles(built, quiet, cancellationToken), cancellationToken), catalog);
+        AdapterCatalog adapters = _model.Adapters(parsed);
+        var local = new LocalRequests(_model.Catalog(parsed), adapters, parsed.GetValue(_model.Precision)) { Like = options.Like };
+        JsonObject requested = await local.ExpandAsync(built, quiet, cancellationToken);
         if (stop is not null)
         {
             requested["stop_after"] = stop;
         }
-        GenerationRequest request = Read(requested, faults);
-        int imageCount = request.Interpolate?.Frames ?? request.Seeds?.Count ?? request.Count;
+        GenerationRequest request = RequestReading.Read(requested, faults);
+        int imageCount = RequestReading.ImagesOf(request);
         if (request.StopAfter is null)
         {
             CheckOutput(files, requested, json, imageCount, faults);
@@ -151,28 +156,8 @@ internal sealed class GenerateCommand(RequestOptions options)
             throw new FieldFaultException(faults);
         }
 
-        string? precision = parsed.GetValue(_model.Precision);
-        ModelFolder[] models = Open(request, catalog, precision, faults);
-        AdapterCatalog adapters = _model.Adapters(parsed);
-        if (options.Like is { } like && models.Length > 0)
-        {
-            like.Fit(requested, ModelFamilies.Read(models[0]), adapters);
-            request = Read(requested, faults);
-        }
-        if (request.Adapters is { } named && adapters.Open(named, faults) is var (set, known))
-        {
-            request = request with { Adapters = known };
-            options.Like?.Compare(set, known);
-        }
         RequestFiles given = options.Files(parsed);
-        RequestImages imaged =
-            await RequestImages.ReadAsync(request, named => given.FindAsync(named, cancellationToken), faults, file => ImageReader.Read(file.Span));
-        if (models.Length == 0)
-        {
-            throw new FieldFaultException(faults);
-        }
-        // Invalid requests are refused before graphs of gigabytes are loaded.
-        Resolve(request, imaged, models, adapters, faults);
+        (request, ModelFolder[] models, RequestImages imaged, _) = await local.PrepareAsync(requested, request, given, faults, cancellationToken);
         options.Like?.Warn(report.Warn);
         if (request.StopAfter is null)
         {
@@ -185,9 +170,7 @@ internal sealed class GenerateCommand(RequestOptions options)
 
         var images = new List<GeneratedImage>();
         ResolvedRequest resolved;
-        bool isShort = IsLowMemory(parsed, models, quiet), unloads = isShort || parsed.GetValue(_unload);
-        settings = isShort ? settings with { RowsPerRun = 1 } : settings;
-        using (ImageGenerator generator = await ImageGenerator.LoadAsync(models, settings, adapters, cancellationToken, unloads))
+        using (ImageGenerator generator = await LoadAsync(parsed, models, settings, adapters, quiet, cancellationToken))
         {
             resolved = generator.Resolve(request, imaged);
             using IGenerationProgress progress = Progress(quiet, imageCount);
@@ -217,8 +200,89 @@ internal sealed class GenerateCommand(RequestOptions options)
         return ExitCode.Success;
     }
 
-    private static int? FramesOf(JsonObject requested) =>
-        requested["interpolate"]?["frames"] is JsonValue frames && frames.TryGetValue(out int count) ? count : null;
+    /// <summary>Loads models, and spares memory where it is short.</summary>
+    private Task<ImageGenerator> LoadAsync(
+        ParseResult parsed, ModelFolder[] models, SessionSettings settings, AdapterCatalog adapters, bool quiet, CancellationToken cancellationToken)
+    {
+        bool isShort = IsLowMemory(parsed, models, quiet), unloads = isShort || parsed.GetValue(_unload);
+        return ImageGenerator.LoadAsync(models, isShort ? settings with { RowsPerRun = 1 } : settings, adapters, cancellationToken, unloads);
+    }
+
+    /// <summary>Runs several requests.</summary>
+    private async Task<int> RunBatchAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), isRemote = _server.IsSet(parsed);
+        var faults = new List<FieldFault>();
+        foreach (Option single in (Option[])[_stopAfter, _from, _dump, _detach])
+        {
+            if (IsSet(parsed, single))
+            {
+                faults.Add(new FieldFault(single.Name, "cannot be given for several requests"));
+            }
+        }
+        string? folder = parsed.GetValue(_output);
+        if (folder is null or "" or "-" || !(Path.EndsInDirectorySeparator(folder) || Directory.Exists(folder)))
+        {
+            faults.Add(FieldFault.Of("--output", folder ?? "none", "for several requests a folder, such as images/"));
+        }
+        string? sheet = _batch.SheetOf(parsed);
+        if (sheet is not null && ImageFormats.FormatOf(sheet) is null)
+        {
+            faults.Add(FieldFault.Of("--sheet", sheet, "a file name that ends in .png, .jpg or .webp"));
+        }
+        if (isRemote)
+        {
+            RequireNothingLocal(parsed, faults);
+        }
+        else
+        {
+            RequireServer(parsed, faults);
+        }
+        SessionSettings settings = isRemote ? new SessionSettings() : _model.Settings(parsed, faults);
+        JsonObject common = options.Build(parsed, parsed.GetValue(_model.Model), null, needsPrompt: !_batch.HasPrompts(parsed));
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        using var log = BatchLog.Read(folder!);
+        IReadOnlyList<BatchRequest> requests = _batch.Plan(parsed, common, log.Batch, faults);
+        if (faults.Count > 0)
+        {
+            throw new FieldFaultException(faults);
+        }
+        var report = new GenerationReport(new ImageFiles(folder), json, quiet);
+        var runner = new BatchRunner(requests, folder!, log, options.Files(parsed, _batch.FileOf(parsed)), report, quiet);
+        if (isRemote)
+        {
+            options.Like?.LeaveInversions(common);
+            options.Like?.Warn(report.Warn);
+            await _server.CallAsync(
+                parsed,
+                async client =>
+                {
+                    await runner.RunAsync(client, parsed.GetValue(_direct), cancellationToken);
+                    return ExitCode.Success;
+                },
+                cancellationToken);
+        }
+        else
+        {
+            AdapterCatalog adapters = _model.Adapters(parsed);
+            var local = new LocalRequests(_model.Catalog(parsed), adapters, parsed.GetValue(_model.Precision)) { Like = options.Like };
+            bool isTerminal = !quiet && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+            await runner.RunAsync(
+                local, (models, stop) => LoadAsync(parsed, models, settings, adapters, quiet, stop),
+                // Elsewhere a line for each request is enough.
+                images => isTerminal ? new BarProgress(images) : new NoProgress(), cancellationToken);
+            options.Like?.Warn(report.Warn);
+        }
+        if (sheet is not null)
+        {
+            BatchSheet.Write(sheet, runner.Images(), _batch.Columns);
+        }
+        report.FinishBatch(runner.Skipped, runner.Failures);
+        return runner.Failures.Count == 0 ? ExitCode.Success : ExitCode.Failure;
+    }
 
     private static PartialResult? ReadKept(string? file)
     {
@@ -228,7 +292,7 @@ internal sealed class GenerateCommand(RequestOptions options)
         }
         try
         {
-            return PartialResult.Read(RequestOptions.ReadAll(file, "--from"), Path.GetFileName(file));
+            return PartialResult.Read(InputFile.ReadAll(file, "--from"), Path.GetFileName(file));
         }
         catch (InvalidDataException exception)
         {
@@ -312,59 +376,11 @@ internal sealed class GenerateCommand(RequestOptions options)
         return isShort;
     }
 
-    /// <summary>Replaces files that are named as models by the folders that are imported from them.</summary>
-    private static JsonObject ImportFiles(JsonObject requested, bool quiet, CancellationToken cancellationToken)
-    {
-        if (requested["model"] is not JsonValue named || !named.TryGetValue(out string? model) || !ImportCache.IsFile(model))
-        {
-            return requested;
-        }
-        var report = new ImportReport();
-        string folder;
-        try
-        {
-            folder = new ImportCache(ModelCatalog.CacheFolder).Open(
-                model,
-                into =>
-                {
-                    if (!quiet)
-                    {
-                        Console.Error.WriteLine($"{model} is imported once, into {into}; \"brownian models prune\" removes such folders");
-                    }
-                },
-                quiet ? null : report,
-                cancellationToken);
-        }
-        catch (ModelException exception) when (exception.Message.Contains("--", StringComparison.Ordinal))
-        {
-            throw new ModelException(
-                $"{exception.Message} (these are options of \"brownian import\"; --model then takes the name that the import prints)", exception);
-        }
-        report.Finish();
-        requested["model"] = folder;
-        return requested;
-    }
-
-    /// <summary>Expands a request to a cascade's folder into one to its stages' folders.</summary>
-    private static JsonObject Expanded(JsonObject requested, ModelCatalog catalog) =>
-        requested["model"] is JsonValue model && model.TryGetValue(out string? name) && catalog.FindCascade(name) is { } cascade
-            ? Cascade.Expand(requested, cascade.Stages, cascade.Folders)
-            : requested;
-
     private async Task<int> RunByServerAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), detach = parsed.GetValue(_detach);
         var faults = new List<FieldFault>();
-        foreach (Option local in (Option[])
-        [
-            _model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _model.Optimize, _dump, _unload, _lowMemory,
-        ])
-        {
-            if (IsSet(parsed, local))
-            {
-                faults.Add(new FieldFault(local.Name, "is only for images that this machine generates; it cannot be given with --server"));
-            }
-        }
+        RequireNothingLocal(parsed, faults);
         string? left = parsed.GetValue(_from);
         PartialResult? kept = ReadKept(left);
         string? stop = parsed.GetValue(_stopAfter), output = parsed.GetValue(_output);
@@ -376,10 +392,10 @@ internal sealed class GenerateCommand(RequestOptions options)
             requested["stop_after"] = stop;
         }
         stop = requested["stop_after"] is JsonValue raw && raw.TryGetValue(out string? stage) ? stage : null;
-        GenerateRequest request = ReadMessage(requested, faults);
+        GenerateRequest request = RequestReading.ReadMessage(requested, faults);
         request.Detach |= detach;
         request.Direct |= parsed.GetValue(_direct);
-        int imageCount = FramesOf(requested) ?? (request.Seeds.Count > 0 ? request.Seeds.Count : request.HasCount ? request.Count : 1);
+        int imageCount = RequestReading.ImagesOf(request, requested);
         if (stop is not null && !detach)
         {
             CheckKept(output, kept, faults);
@@ -412,7 +428,7 @@ internal sealed class GenerateCommand(RequestOptions options)
                     using FileStream file = File.OpenRead(left);
                     requested["from"] = (await client.UploadAsync(file, cancellationToken)).Id;
                 }
-                request = ReadMessage(requested, []);
+                request = RequestReading.ReadMessage(requested, []);
                 (request.Detach, request.Direct) = (detach, request.Direct || parsed.GetValue(_direct));
                 if (detach)
                 {
@@ -444,36 +460,6 @@ internal sealed class GenerateCommand(RequestOptions options)
             cancellationToken);
     }
 
-    /// <summary>Opens the request's models; empty, with a fault, when the request names none and there is no single candidate.</summary>
-    private static ModelFolder[] Open(GenerationRequest request, ModelCatalog catalog, string? precision, List<FieldFault> faults)
-    {
-        if (request is not { Task: RequestTask.Upscale, Model: null })
-        {
-            return [.. request.ModelNames.Select(name => catalog.Open(name, precision))];
-        }
-        string[] found = [.. catalog.List().Where(model => Upscales(model.Folder)).Select(model => model.Name)];
-        if (found is [var only])
-        {
-            return [catalog.Open(only, precision)];
-        }
-        faults.Add(new FieldFault("model", found.Length == 0
-            ? $"is missing; no model that upscales images is found in {string.Join(", ", catalog.Folders)}"
-            : $"is missing; allowed: {string.Join(", ", found)}"));
-        return [];
-    }
-
-    private static bool Upscales(string folder)
-    {
-        try
-        {
-            return ModelFamilies.Upscales(ModelFamilies.Read(ModelFolder.Open(folder)));
-        }
-        catch (ModelException)
-        {
-            return false;
-        }
-    }
-
     private static IGenerationProgress Progress(bool quiet, int imageCount) => quiet ? new NoProgress()
         : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(imageCount)
         : new BarProgress(imageCount);
@@ -496,6 +482,20 @@ internal sealed class GenerateCommand(RequestOptions options)
 
     private static bool IsSet(ParseResult parsed, Option option) => parsed.GetResult(option) is OptionResult { Implicit: false };
 
+    private void RequireNothingLocal(ParseResult parsed, List<FieldFault> faults)
+    {
+        foreach (Option local in (Option[])
+        [
+            _model.Folders, _model.Precision, _model.AdapterFolders, _model.Threads, _model.Device, _model.Optimize, _dump, _unload, _lowMemory,
+        ])
+        {
+            if (IsSet(parsed, local))
+            {
+                faults.Add(new FieldFault(local.Name, "is only for images that this machine generates; it cannot be given with --server"));
+            }
+        }
+    }
+
     private void RequireServer(ParseResult parsed, List<FieldFault> faults)
     {
         foreach (Option<bool> remote in (Option<bool>[])[_detach, _direct])
@@ -504,78 +504,6 @@ internal sealed class GenerateCommand(RequestOptions options)
             {
                 faults.Add(new FieldFault(remote.Name, "needs --server"));
             }
-        }
-    }
-
-    /// <summary>Converts the request to a message.</summary>
-    private static GenerateRequest ReadMessage(JsonObject requested, List<FieldFault> faults)
-    {
-        // The message has further names for some fields. A request file has the same names with and without --server.
-        string[] known = [.. RequestSchema.All.Select(field => field.Name)];
-        JsonObject whole = Without(
-            requested, (name, _) => RequestSchema.Find(name) is null,
-            name => OtherNames.DescribeUnknown(name, known), faults);
-        try
-        {
-            return RequestMessage.Read(whole);
-        }
-        catch (FieldFaultException exception)
-        {
-            throw new FieldFaultException([.. faults, .. exception.Faults]);
-        }
-    }
-
-    private static GenerationRequest Read(JsonObject requested, List<FieldFault> faults)
-    {
-        JsonObject generation = Without(
-            requested, (name, value) => RequestSchema.Job.Find(name) is { } field && value is not null && !field.IsNeutral(value),
-            _ => "is a field of a gateway's job; allowed with --server", faults);
-        try
-        {
-            return RequestReader.Read(generation);
-        }
-        catch (FieldFaultException exception)
-        {
-            throw new FieldFaultException([.. faults, .. exception.Faults]);
-        }
-    }
-
-    /// <summary>Returns a request without some fields, each of which is reported.</summary>
-    private static JsonObject Without(
-        JsonObject request, Func<string, JsonNode?, bool> isRefused, Func<string, string> reason, List<FieldFault> faults)
-    {
-        var rest = new JsonObject();
-        foreach ((string name, JsonNode? value) in request)
-        {
-            if (isRefused(name, value))
-            {
-                faults.Add(new FieldFault(name, reason(name)));
-            }
-            else
-            {
-                rest[name] = value?.DeepClone();
-            }
-        }
-        return rest;
-    }
-
-    /// <summary>Reports every fault at once: those of the images, and those of the request against the models.</summary>
-    private void Resolve(GenerationRequest request, RequestImages images, ModelFolder[] models, AdapterCatalog adapters, List<FieldFault> faults)
-    {
-        ModelCard[] cards = [.. models.Select(model => ModelFamilies.CardOf(model, ModelFamilies.Read(model)))];
-        try
-        {
-            request = adapters.Open(request, cards[0], faults);
-            options.Like?.Compare(request.ControlNets ?? []);
-            ModelFamilies.Resolve(request, images, cards);
-        }
-        catch (FieldFaultException exception)
-        {
-            throw new FieldFaultException([.. faults, .. exception.Faults]);
-        }
-        if (faults.Count > 0)
-        {
-            throw new FieldFaultException(faults);
         }
     }
 }

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
+using Brownian.Cli.Requests;
 using Brownian.Models.Metadata;
 
 namespace Brownian.Cli.Commands;
@@ -17,7 +18,7 @@ internal static class InfoCommand
         command.SetAction(parsed =>
         {
             string image = parsed.GetValue(file)!;
-            byte[] bytes = RequestOptions.ReadAll(image, "FILE");
+            byte[] bytes = InputFile.ReadAll(image, "FILE");
             string? text;
             ImageMetadata? settings;
             try

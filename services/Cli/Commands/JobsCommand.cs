@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Brownian.Cli.Output;
 using Brownian.Cli.Remote;
+using Brownian.Cli.Requests;
 using Brownian.Client;
 using Brownian.Formats.Files;
 using Brownian.Formats.Images;

@@ -1,7 +1,8 @@
-using System.CommandLine;
 using System.CommandLine.Completions;
+using System.CommandLine;
 using Brownian.Adapters;
 using Brownian.Cli.Output;
+using Brownian.Cli.Requests;
 using Brownian.Inference.Sessions;
 using Brownian.Models.Catalog;
 using Brownian.Models.Devices;

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
 using Brownian.Cli.Output;
+using Brownian.Cli.Requests;
 using Brownian.Formats.Files;
 using Brownian.Formats.Onnx;
-using Brownian.Inference;
 using Brownian.Inference.Sessions;
+using Brownian.Inference;
 using Brownian.Models.Catalog;
 using Brownian.Models.Facts;
 using Brownian.Models.Families;

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
+using Brownian.Cli.Requests;
 using Brownian.Cli.Settings;
 using Brownian.Diffusion.Schedulers;
-using Brownian.Formats.Files;
 using Brownian.Formats.Images;
 using Brownian.Requests;
 
@@ -165,8 +165,9 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     /// <param name="model">The value of --model.</param>
     /// <param name="format">The format of the output's file name, which applies when no field sets one.</param>
     /// <param name="kept">The request of the file of --from; null without --from.</param>
+    /// <param name="needsPrompt">Whether the prompt must be given; it may come from a file of requests otherwise.</param>
     /// <exception cref="FieldFaultException">Options are invalid; contains every fault.</exception>
-    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null)
+    public JsonObject Build(ParseResult parsed, string? model, ImageFormat? format, JsonObject? kept = null, bool needsPrompt = true)
     {
         var faults = new List<FieldFault>();
         string? requestFile = parsed.GetValue(_request), likeFile = parsed.GetValue(_like);
@@ -184,7 +185,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
         {
             throw new FieldFaultException(new FieldFault("--from", "contains a request; --request and --like cannot be given with it"));
         }
-        JsonObject json = requestFile is not null ? RequestJson.Parse(ReadAll(requestFile, "--request"))
+        JsonObject json = requestFile is not null ? RequestJson.Parse(InputFile.ReadAll(requestFile, "--request"))
             : likeFile is not null ? From($"from the settings in {likeFile}", (Like = LikeImage.Read(likeFile)).Settings.Request)
             : (JsonObject?)kept?.DeepClone() ?? Defaults(parsed.GetValue(_preset));
         string folder = FolderOf(requestFile);
@@ -259,10 +260,7 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
             }
         }
         Like?.Check(json, faults);
-        // Variations and previews have no prompt, and upscaling needs none.
-        bool needsPrompt = json["interpolate"] is null
-            && (json["task"] as JsonValue)?.ToString() is not (RequestTask.Variation or RequestTask.Preview or RequestTask.Upscale);
-        if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt)
+        if (prompt is null && requestFile is null && likeFile is null && kept is null && needsPrompt && RequestReading.NeedsPrompt(json))
         {
             faults.Add(new FieldFault("PROMPT", "is missing; allowed: text (\"\" for an empty prompt), - for standard input, or --request FILE"));
         }
@@ -316,7 +314,9 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     };
 
     /// <summary>Returns the files that the request names.</summary>
-    public RequestFiles Files(ParseResult parsed) => new(FolderOf(parsed.GetValue(_request)));
+    /// <param name="parsed">The command line.</param>
+    /// <param name="batchFile">The file of requests, in whose folder they are; null for the one of the request.</param>
+    public RequestFiles Files(ParseResult parsed, string? batchFile = null) => new(FolderOf(batchFile ?? parsed.GetValue(_request)));
 
     /// <summary>
     /// Sets the endpoints of an interpolation. If one of them is an image file, or has an image file's name, both are images; otherwise they are
@@ -464,20 +464,6 @@ internal sealed class RequestOptions(ImageCommand kind = ImageCommand.Generate)
     /// <summary>Returns the folder of the request file; the current one without a file.</summary>
     private static string FolderOf(string? requestFile) =>
         string.IsNullOrEmpty(requestFile) ? "" : Path.GetDirectoryName(Path.GetFullPath(requestFile)) ?? "";
-
-    /// <summary>Returns a file's bytes.</summary>
-    /// <exception cref="FieldFaultException">The file cannot be read.</exception>
-    internal static byte[] ReadAll(string file, string option)
-    {
-        try
-        {
-            return File.ReadAllBytes(file);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new FieldFaultException(new FieldFault(option, $"\"{file}\" cannot be read: {FileReason.Of(exception, file)}"));
-        }
-    }
 
     private static string ReadStandardInput()
     {

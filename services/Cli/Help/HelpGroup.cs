@@ -30,6 +30,9 @@ internal enum HelpGroup
     /// <summary>Files and what is printed.</summary>
     Output,
 
+    /// <summary>Several requests at once.</summary>
+    Batch,
+
     /// <summary>Images that a gateway generates.</summary>
     Server,
 

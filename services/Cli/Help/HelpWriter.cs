@@ -25,6 +25,7 @@ internal sealed class HelpWriter(TextWriter output)
         [HelpGroup.ControlNet] = "ControlNet",
         [HelpGroup.Xl] = "Stable Diffusion XL",
         [HelpGroup.Request] = "Whole requests",
+        [HelpGroup.Batch] = "Several requests",
         [HelpGroup.Output] = "Output",
         [HelpGroup.Server] = "Server",
         [HelpGroup.Advanced] = "Advanced",

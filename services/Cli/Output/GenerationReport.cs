@@ -15,15 +15,19 @@ internal sealed class GenerationReport(ImageFiles files, bool json, bool quiet)
     private readonly JsonArray _images = [];
     private readonly List<ulong> _seeds = [];
     private readonly JsonArray _warnings = [];
+    private readonly Lock _lock = new();
 
     /// <summary>Shows a warning, unless it was shown, and adds it to the report.</summary>
     public void Warn(string message)
     {
-        if (_warnings.Any(known => (string?)known == message))
+        lock (_lock)
         {
-            return;
+            if (_warnings.Any(known => (string?)known == message))
+            {
+                return;
+            }
+            _warnings.Add(message);
         }
-        _warnings.Add(message);
         if (!quiet)
         {
             Console.Error.WriteLine("warning: " + message);
@@ -38,16 +42,50 @@ internal sealed class GenerationReport(ImageFiles files, bool json, bool quiet)
     /// <param name="height">The height in pixels.</param>
     public void Write(Func<string> name, byte[] bytes, ulong seed, int width, int height)
     {
-        _seeds.Add(seed);
         if (files.IsStandardOutput)
         {
+            _seeds.Add(seed);
             using Stream output = Console.OpenStandardOutput();
             output.Write(bytes);
             return;
         }
         string file = name();
         ImageFiles.Write(file, bytes);
-        _images.Add(new JsonObject { ["file"] = file, ["seed"] = seed, ["width"] = width, ["height"] = height });
+        lock (_lock)
+        {
+            _seeds.Add(seed);
+            _images.Add(new JsonObject { ["file"] = file, ["seed"] = seed, ["width"] = width, ["height"] = height });
+        }
+    }
+
+    /// <summary>Reports what a batch made.</summary>
+    /// <param name="skipped">The number of requests that an earlier run had finished.</param>
+    /// <param name="failures">The requests that failed, each with the reason.</param>
+    public void FinishBatch(int skipped, IReadOnlyList<string> failures)
+    {
+        double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        if (json)
+        {
+            WriteJson(new JsonObject
+            {
+                ["images"] = _images,
+                ["skipped"] = skipped,
+                ["failures"] = new JsonArray([.. failures.Select(failure => JsonValue.Create(failure))]),
+                ["seconds"] = Math.Round(seconds, 3),
+                ["warnings"] = _warnings,
+            });
+        }
+        if (!quiet)
+        {
+            string more = (skipped, failures.Count) switch
+            {
+                (0, 0) => "",
+                (_, 0) => $", {skipped} requests were finished before",
+                (0, _) => $", {failures.Count} requests failed",
+                _ => $", {skipped} requests were finished before, {failures.Count} failed",
+            };
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_images.Count} images{more}, {seconds:0.0} s"));
+        }
     }
 
     /// <summary>Reports what was made.</summary>
@@ -57,14 +95,13 @@ internal sealed class GenerationReport(ImageFiles files, bool json, bool quiet)
         double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
         if (json)
         {
-            var report = new JsonObject
+            WriteJson(new JsonObject
             {
                 ["model"] = model,
                 ["images"] = _images,
                 ["seconds"] = Math.Round(seconds, 3),
                 ["warnings"] = _warnings,
-            };
-            Console.Out.WriteLine(report.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+            });
         }
         if (quiet && !json && !files.IsNamed)
         {
@@ -83,4 +120,7 @@ internal sealed class GenerationReport(ImageFiles files, bool json, bool quiet)
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}, {seeds}, {seconds:0.0} s"));
         }
     }
+
+    private static void WriteJson(JsonObject report) =>
+        Console.Out.WriteLine(report.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
 }

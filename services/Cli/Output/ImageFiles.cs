@@ -10,6 +10,9 @@ internal sealed class ImageFiles
     /// <summary>The maximum length of a file name on common file systems, in bytes.</summary>
     private const int MaxNameLength = 255;
 
+    /// <summary>The number of files that the process began to write: several are written at once.</summary>
+    private static int _written;
+
     private readonly string? _folder;
     private readonly string? _file;
 
@@ -138,7 +141,9 @@ internal sealed class ImageFiles
             return;
         }
         string target = Target(file);
-        string aside = Path.Combine(Path.GetDirectoryName(target)!, $".brownian.{Environment.ProcessId}.part");
+        string aside = Path.Combine(
+            Path.GetDirectoryName(target)!,
+            string.Create(CultureInfo.InvariantCulture, $".brownian.{Environment.ProcessId}.{Interlocked.Increment(ref _written)}.part"));
         try
         {
             using (var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.None))

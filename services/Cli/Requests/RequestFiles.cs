@@ -3,7 +3,7 @@ using Brownian.Client;
 using Brownian.Formats.Files;
 using Brownian.Requests;
 
-namespace Brownian.Cli.Commands;
+namespace Brownian.Cli.Requests;
 
 /// <summary>The images and latents that a request names by paths, relative to the request file's folder if there is one.</summary>
 /// <param name="folder">The request file's folder; empty for the current folder.</param>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace Brownian.Cli.Commands;
+namespace Brownian.Cli.Requests;
 
 /// <summary>Parses values of options, with faults that contain the option, the value and what is allowed.</summary>
 internal static class OptionText

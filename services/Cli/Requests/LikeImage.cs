@@ -4,7 +4,7 @@ using Brownian.Models.Facts;
 using Brownian.Models.Metadata;
 using Brownian.Requests.References;
 
-namespace Brownian.Cli.Commands;
+namespace Brownian.Cli.Requests;
 
 /// <summary>The image of --like: its settings, and the ones that the request does not take over.</summary>
 /// <param name="file">The image.</param>
@@ -29,7 +29,7 @@ internal sealed class LikeImage(string file, ImageMetadata settings)
     /// <exception cref="FieldFaultException">The image contains no settings, or they cannot be read.</exception>
     public static LikeImage Read(string file)
     {
-        byte[] bytes = RequestOptions.ReadAll(file, "--like");
+        byte[] bytes = InputFile.ReadAll(file, "--like");
         try
         {
             string text = ImageMetadata.TextIn(bytes) ?? throw new InvalidDataException("contains no settings");
