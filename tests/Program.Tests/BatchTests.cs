@@ -114,6 +114,26 @@ public sealed class BatchTests(ServedProgram served) : IClassFixture<ServedProgr
     }
 
     [Fact]
+    public async Task An_image_that_several_lines_name_gives_the_same_bytes_at_a_gateway()
+    {
+        using var folder = new TemporaryFolder();
+        await RunAsync(folder, ["generate", "owl", .. Quick, "-o", "owl.png"]);
+        await File.WriteAllTextAsync(
+            folder.Combine("rows.csv"), "prompt,init_image\nowl,owl.png\nfox,owl.png\n", TestContext.Current.CancellationToken);
+
+        foreach (string[] place in (string[][])[["-o", "here/"], ["-o", "there/", "--server", served.Grpc]])
+        {
+            ProgramResult made = await RunAsync(folder, ["generate", "--from-file", "rows.csv", "--steps", "4", "--seed", "7", .. place]);
+            Assert.True(made.ExitCode == 0, made.AllText);
+        }
+
+        foreach (string file in (string[])["0000.png", "0001.png"])
+        {
+            Assert.Equal(File.ReadAllBytes(folder.Combine("here", file)), File.ReadAllBytes(folder.Combine("there", file)));
+        }
+    }
+
+    [Fact]
     public async Task A_request_that_fails_at_the_gateway_leaves_the_others_alone()
     {
         using var folder = new TemporaryFolder();

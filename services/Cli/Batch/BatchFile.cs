@@ -1,8 +1,8 @@
-using System.Text.Json.Nodes;
 using System.Text;
+using System.Text.Json.Nodes;
 using Brownian.Cli.Requests;
-using Brownian.Requests.Schema;
 using Brownian.Requests;
+using Brownian.Requests.Schema;
 
 namespace Brownian.Cli.Batch;
 
@@ -140,7 +140,7 @@ internal static class BatchFile
     /// <summary>Returns the prompt and the other fields of a request in a few words.</summary>
     internal static string LabelOf(JsonObject fields) => string.Join(", ", fields.Select(field => field.Key == "prompt"
         ? field.Value?.ToString()
-        : $"{field.Key}={(field.Value is JsonValue value ? value.ToString() : field.Value?.ToJsonString())}"));
+        : $"{field.Key}={BatchItem.TextOf(field.Value)}"));
 
     private static string Where(string name, int line) => string.Create(CultureInfo.InvariantCulture, $"{name}:{line}: ");
 

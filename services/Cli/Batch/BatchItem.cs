@@ -10,6 +10,9 @@ namespace Brownian.Cli.Batch;
 /// <param name="Label">What distinguishes the images of the request from those of the others, in a few words.</param>
 internal sealed record BatchItem(string Where, JsonObject Fields, string Label)
 {
+    /// <summary>Returns a value as labels show it.</summary>
+    public static string? TextOf(JsonNode? value) => value is JsonValue ? value.ToString() : value?.ToJsonString();
+
     /// <summary>Sets a field, or a field of an object such as <c>output.quality</c>.</summary>
     public static void Set(JsonObject fields, string path, JsonNode? value)
     {

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Brownian.Cli.Requests;
-using Brownian.Requests.Schema;
 using Brownian.Requests;
+using Brownian.Requests.Schema;
 
 namespace Brownian.Cli.Batch;
 
@@ -69,7 +69,7 @@ internal sealed class BatchMatrix
     {
         var fields = (JsonObject)item.Fields.DeepClone();
         BatchItem.Set(fields, field, value);
-        string label = $"{field}={(value is JsonValue ? value.ToString() : value?.ToJsonString())}";
+        string label = $"{field}={BatchItem.TextOf(value)}";
         return item with { Fields = fields, Label = item.Label.Length == 0 ? label : $"{item.Label}, {label}" };
     }
 

@@ -6,8 +6,8 @@ using Brownian.Client;
 using Brownian.Formats.Files;
 using Brownian.Formats.Images;
 using Brownian.Inference;
-using Brownian.Models.Folders;
 using Brownian.Models.Families;
+using Brownian.Models.Folders;
 using Brownian.Models.Stages;
 using Brownian.Requests;
 using Brownian.V1;
@@ -40,13 +40,12 @@ internal sealed class BatchRunner(
     private readonly List<string> _failures = [];
     private readonly Dictionary<int, IReadOnlyList<string>> _files = [];
     private readonly Lock _lock = new();
-    private int _skipped;
 
     /// <summary>The requests that failed, each with the reason.</summary>
     public IReadOnlyList<string> Failures => _failures;
 
     /// <summary>The number of requests that an earlier run had finished.</summary>
-    public int Skipped => _skipped;
+    public int Skipped { get; private set; }
 
     /// <summary>Returns the images of all finished requests, of earlier runs, too, each with its label and its file.</summary>
     public IEnumerable<(string File, string Label)> Images() =>
@@ -222,7 +221,7 @@ internal sealed class BatchRunner(
             if (log.FindFiles(request) is { } files)
             {
                 _files[request.Index] = files;
-                _skipped++;
+                Skipped++;
             }
             else
             {

@@ -1,10 +1,10 @@
-using System.CommandLine.Completions;
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.Text.Json.Nodes;
 using Brownian.Adapters;
 using Brownian.Cli.Requests;
-using Brownian.Requests.Schema;
 using Brownian.Requests;
+using Brownian.Requests.Schema;
 
 namespace Brownian.Cli.Commands;
 

@@ -269,11 +269,10 @@ internal sealed class GenerateCommand(RequestOptions options)
         {
             AdapterCatalog adapters = _model.Adapters(parsed);
             var local = new LocalRequests(_model.Catalog(parsed), adapters, parsed.GetValue(_model.Precision)) { Like = options.Like };
-            bool isTerminal = !quiet && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
             await runner.RunAsync(
                 local, (models, stop) => LoadAsync(parsed, models, settings, adapters, quiet, stop),
                 // Elsewhere a line for each request is enough.
-                images => isTerminal ? new BarProgress(images) : new NoProgress(), cancellationToken);
+                images => !quiet && IsTerminal ? new BarProgress(images) : new NoProgress(), cancellationToken);
             options.Like?.Warn(report.Warn);
         }
         if (sheet is not null)
@@ -460,9 +459,12 @@ internal sealed class GenerateCommand(RequestOptions options)
             cancellationToken);
     }
 
+    /// <summary>Whether standard error is a terminal that draws bars.</summary>
+    private static bool IsTerminal => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+
     private static IGenerationProgress Progress(bool quiet, int imageCount) => quiet ? new NoProgress()
-        : Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? new LineProgress(imageCount)
-        : new BarProgress(imageCount);
+        : IsTerminal ? new BarProgress(imageCount)
+        : new LineProgress(imageCount);
 
     private static void CheckOutput(ImageFiles files, JsonObject requested, bool json, int imageCount, List<FieldFault> faults)
     {

@@ -1,5 +1,5 @@
-using System.CommandLine.Completions;
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Brownian.Adapters;
 using Brownian.Cli.Output;
 using Brownian.Cli.Requests;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
-using System.Text.Json.Nodes;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Brownian.Cli.Requests;
 using Brownian.Diffusion.Configuration;
 using Brownian.Diffusion.Schedulers;

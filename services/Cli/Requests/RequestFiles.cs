@@ -12,6 +12,8 @@ internal sealed class RequestFiles(string folder)
     private const string DataScheme = "data:";
     private const string Base64 = ";base64,";
 
+    private readonly Dictionary<string, string> _uploads = new(StringComparer.Ordinal);
+
     /// <summary>The files read so far, by id: a hash of their bytes.</summary>
     public Dictionary<string, ReadOnlyMemory<byte>> Known { get; } = new(StringComparer.Ordinal);
 
@@ -25,7 +27,10 @@ internal sealed class RequestFiles(string folder)
         return (id, bytes);
     }
 
-    /// <summary>Uploads the files that a request names by path, and replaces the paths by the uploads' ids.</summary>
+    /// <summary>
+    /// Uploads the files that a request names by path, and replaces the paths by the uploads' ids. A file that several requests name is uploaded
+    /// once.
+    /// </summary>
     /// <param name="request">The request's fields.</param>
     /// <param name="client">The gateway.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -51,7 +56,12 @@ internal sealed class RequestFiles(string folder)
         }
         foreach ((JsonValue value, byte[] bytes) in files)
         {
-            value.ReplaceWith((await client.UploadAsync(new MemoryStream(bytes), cancellationToken)).Id);
+            string content = RequestImages.ContentOf(bytes);
+            if (!_uploads.TryGetValue(content, out string? id))
+            {
+                _uploads[content] = id = (await client.UploadAsync(new MemoryStream(bytes), cancellationToken)).Id;
+            }
+            value.ReplaceWith(id);
         }
     }
 

@@ -73,13 +73,7 @@ public static class ContactSheet
     private static void Draw(SKCanvas canvas, PixelImage image, int left, int top)
     {
         var info = new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
-        var rgba = new byte[4 * image.Width * image.Height];
-        for (int i = 0, j = 0; i < image.Rgb.Length; i += 3, j += 4)
-        {
-            image.Rgb.AsSpan(i, 3).CopyTo(rgba.AsSpan(j));
-            rgba[j + 3] = 255;
-        }
-        using SKImage drawn = SKImage.FromPixelCopy(info, rgba);
+        using SKImage drawn = SKImage.FromPixelCopy(info, image.ToRgba().Pixels);
         canvas.DrawImage(drawn, left, top, SKSamplingOptions.Default);
     }
 

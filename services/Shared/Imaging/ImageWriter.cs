@@ -14,12 +14,7 @@ public static class ImageWriter
     /// <param name="parameters">The settings text of the image.</param>
     public static byte[] Encode(PixelImage image, OutputSettings output, string parameters)
     {
-        var rgba = new byte[4 * image.Width * image.Height];
-        for (int i = 0, j = 0; i < image.Rgb.Length; i += 3, j += 4)
-        {
-            image.Rgb.AsSpan(i, 3).CopyTo(rgba.AsSpan(j));
-            rgba[j + 3] = 255;
-        }
+        byte[] rgba = image.ToRgba().Pixels;
         var info = new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
         GCHandle pin = GCHandle.Alloc(rgba, GCHandleType.Pinned);
         try
